@@ -1,0 +1,210 @@
+#include "milter/collector.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "milter/correlate/state_codec.h"
+
+namespace tlsrpt::milter {
+namespace {
+
+// Memory between two commits is bounded by rows; a kill repeats the reading of this much at most.
+constexpr std::size_t max_uncommitted_rows = 20000;
+constexpr std::uint64_t max_uncommitted_octets = 64ULL * 1024 * 1024;
+
+// While the log is silent, the store learns so often that it was read on: often enough for closing
+// a day soon after midnight, seldom enough not to wear a disk.
+constexpr std::chrono::seconds idle_commit_interval{60};
+// What lay in the socket has been received so long after the start.
+constexpr std::chrono::seconds settling_time{1};
+constexpr std::chrono::minutes refused_notice_interval{1};
+
+}  // namespace
+
+std::string to_octets(const PendingState& pending) {
+  StateWriter writer;
+  writer.text(pending.reader);
+  writer.text(pending.correlator);
+  if (!pending.last_datagram && pending.join.empty()) return writer.take();
+  writer.number(pending.last_datagram.value_or(0));
+  writer.flag(pending.last_datagram.has_value());
+  writer.text(pending.join);
+  return writer.take();
+}
+
+policy::Result<PendingState> parse_pending(std::string_view octets) {
+  StateReader reader(octets);
+  PendingState pending;
+  pending.reader = reader.text();
+  pending.correlator = reader.text();
+  if (reader.ok() && !reader.at_end()) {
+    const std::uint64_t number = reader.number();
+    if (reader.flag()) pending.last_datagram = number;
+    pending.join = reader.text();
+  }
+  if (!reader.ok() || !reader.at_end())
+    return policy::Error(policy::Errc::syntax, "pending state is damaged");
+  return pending;
+}
+
+Collector::Collector(CollectorOptions options, std::unique_ptr<LogReader> reader,
+                     const reporter::Clock& clock, reporter::Store& store,
+                     Tally::SendingAddress sending_address)
+    : options_(std::move(options)),
+      clock_(clock),
+      store_(store),
+      reader_(std::move(reader)),
+      tally_(options_.tally, store, std::move(sending_address)),
+      join_(options_.join, options_.correlator.filter, tally_),
+      correlator_(options_.correlator, join_) {}
+
+policy::Result<std::unique_ptr<Collector>> Collector::make(CollectorOptions options,
+                                                           std::unique_ptr<LogReader> reader,
+                                                           const reporter::Clock& clock,
+                                                           reporter::Store& store,
+                                                           Tally::SendingAddress sending_address) {
+  std::unique_ptr<Collector> collector(new Collector(std::move(options), std::move(reader), clock,
+                                                     store, std::move(sending_address)));
+  if (auto restored = collector->restore(); !restored)
+    return std::move(restored).error().context(collector->source());
+  return collector;
+}
+
+policy::Status Collector::restore() {
+  auto state = store_.collector_state(options_.relay, options_.source);
+  if (!state) return std::move(state).error();
+  if (!state->has_value()) return policy::Unit();
+  auto pending = parse_pending((*state)->pending);
+  if (!pending) return std::move(pending).error();
+  if (auto status = correlator_.restore(pending->correlator); !status) return status;
+  last_datagram_ = committed_datagram_ = pending->last_datagram;
+  if (auto status = join_.restore(pending->join); !status) return status;
+  is_changed_ = !pending->join.empty();
+  began_ = clock_.now();
+  read_until_ = (*state)->read_until;
+  return reader_->restore((*state)->position, pending->reader);
+}
+
+policy::Result<bool> Collector::take_block(const std::function<void()>& before_entries) {
+  auto block = reader_->next();
+  if (!block) return std::move(block).error();
+  if (block->octets == 0) {
+    note_end();
+    return false;
+  }
+  if (before_entries) before_entries();
+  for (const LogEntry& entry : block->entries) {
+    join_.advance(entry.at);
+    correlator_.take(entry.at, entry.line, entry.text);
+  }
+  if (block->newest && (!read_until_ || *block->newest > *read_until_)) read_until_ = block->newest;
+  uncommitted_octets_ += block->octets;
+  is_changed_ = true;
+  if (auto error = tally_.take_error()) {
+    is_spoilt_ = true;
+    return *std::move(error);
+  }
+  return true;
+}
+
+void Collector::take(const ReportMail& mail, policy::UtcSeconds at, bool counts) {
+  correlator_.take(mail, at, counts);
+  is_changed_ = true;
+  // While the store cannot be written they may become many; the log tells of the rest.
+  if (uncommitted_mails_.size() < max_queue_ids) uncommitted_mails_.push_back({mail, at, counts});
+}
+
+void Collector::begin_datagrams(std::uint64_t number) {
+  last_datagram_ = number;
+  is_changed_ = true;
+}
+
+void Collector::take(std::span<const ReceivedDatagram> datagrams) {
+  if (datagrams.empty()) return;
+  if (!parser_) parser_ = std::make_unique<DatagramParser>();
+  for (const ReceivedDatagram& datagram : datagrams) {
+    if (datagram.sequence > 0) {
+      if (last_datagram_ && datagram.sequence <= *last_datagram_) continue;
+      last_datagram_ = datagram.sequence;
+    }
+    is_changed_ = true;
+    const TlsrptDatagram* parsed =
+        datagram.is_truncated ? nullptr : parser_->parse(datagram.octets);
+    if (parsed == nullptr) {
+      refuse(datagram);
+      continue;
+    }
+    const bool was_held =
+        began_ && datagram.at >= *began_ && datagram.at <= *began_ + settling_time;
+    join_.take(datagram.pid, datagram.at, *parsed, was_held);
+  }
+}
+
+void Collector::refuse(const ReceivedDatagram& datagram) {
+  if (!options_.join.counts_alone) return;  // Another collector has it, too.
+  const DatagramFault fault = datagram.is_truncated ? DatagramFault::too_large : parser_->fault();
+  last_refused_ = "pid " + std::to_string(datagram.pid) + ": ";
+  last_refused_ += to_text(fault);
+  ++refused_;
+  tally_.not_understood(datagram.at,
+                        "datagram of " + last_refused_ + ": " + std::string(datagram.octets));
+}
+
+void Collector::forget(std::uint64_t paired) {
+  join_.forget(paired);
+  is_changed_ = true;
+}
+
+std::vector<std::string> Collector::take_notices() {
+  std::vector<std::string> notices = reader_->take_notices();
+  if (const std::uint64_t dropped = join_.take_dropped(); dropped > 0)
+    notices.push_back(std::to_string(dropped) +
+                      " datagrams waited in vain for the log to be read, and there is no room for "
+                      "more; the log alone will tell of their sessions");
+  if (refused_ > 0 && clock_.now() >= next_refused_notice_) {
+    notices.push_back(std::to_string(refused_) +
+                      " datagrams make no sense and were dropped, the last one of " +
+                      last_refused_);
+    next_refused_notice_ = clock_.now() + refused_notice_interval;
+    refused_ = 0;
+  }
+  return notices;
+}
+
+// All that was written until now is read. Without this a relay with nothing to do at night would
+// hold up the closing of the day until its next mail.
+void Collector::note_end() {
+  const policy::UtcSeconds now = clock_.now();
+  if (read_until_ && now < *read_until_ + idle_commit_interval) return;
+  join_.read_to_end(now);
+  read_until_ = now;
+  is_changed_ = true;
+}
+
+bool Collector::wants_commit() const {
+  return tally_.size() >= max_uncommitted_rows || uncommitted_octets_ >= max_uncommitted_octets;
+}
+
+policy::Status Collector::commit() {
+  if (!is_changed_) return policy::Unit();
+  if (is_spoilt_) return policy::Error(policy::Errc::internal, "counts are not sure");
+  reporter::Batch batch = tally_.batch();
+  batch.relay = options_.relay;
+  batch.source = options_.source;
+  batch.state.position = reader_->position();
+  PendingState pending{reader_->memory(), correlator_.state(), last_datagram_};
+  if (options_.join.expects_datagrams) pending.join = join_.state(clock_.now());
+  batch.state.pending = to_octets(pending);
+  batch.state.read_until = read_until_;
+  batch.committed_at = clock_.now();
+  if (auto status = store_.commit(batch); !status) return status;
+  committed_datagram_ = last_datagram_;
+  tally_.clear();
+  uncommitted_octets_ = 0;
+  uncommitted_mails_.clear();
+  is_changed_ = false;
+  return policy::Unit();
+}
+
+}  // namespace tlsrpt::milter

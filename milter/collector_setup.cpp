@@ -1,0 +1,148 @@
+#include "milter/collector_setup.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "milter/log/journal_reader.h"
+#include "milter/log/text_log_reader.h"
+#include "policy/text.h"
+#include "reporter/options/config_file.h"
+#include "reporter/postfix/postconf.h"
+
+namespace tlsrpt::milter {
+namespace {
+
+using reporter::LogSource;
+using reporter::PostfixConfig;
+
+std::string own_host_name() {
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+  return name.data();
+}
+
+}  // namespace
+
+CorrelatorOptions correlator_options(const reporter::Settings& settings,
+                                     std::vector<std::string> relay_hosts) {
+  CorrelatorOptions options;
+  options.filter.ignore_relays = std::move(relay_hosts);
+  for (const std::string& relay : settings.ignore_relays)
+    options.filter.ignore_relays.push_back(policy::to_lower(relay));
+  options.filter.ignore_domains = settings.ignore_domains;
+  options.filter.count_private_relays = settings.count_private_relays;
+  options.report_senders = settings.report_senders;
+  return options;
+}
+
+reporter::StoreLimits store_limits(const reporter::Settings& settings) {
+  reporter::StoreLimits limits;
+  limits.max_facts = settings.max_facts;
+  limits.max_domains = settings.max_domains;
+  return limits;
+}
+
+policy::Result<CollectorSetup> CollectorSetup::make(const reporter::Settings& settings,
+                                                    const reporter::Clock& clock) {
+  auto stamps = StampParser::make(settings.log_timezone);
+  if (!stamps)
+    return policy::Error(policy::Errc::syntax,
+                         fault_text(settings, "log_timezone", stamps.error().message()));
+  CollectorSetup setup(settings, clock, *std::move(stamps));
+  setup.relay_ = settings.relay_name.empty() ? own_host_name() : settings.relay_name;
+  auto instances = reporter::read_postfix_configs(settings.postfix_config, settings.log_source,
+                                                  reporter::usual_postconf());
+  if (!instances) return std::move(instances).error();
+  auto sources = reporter::resolve_log_source(settings.log_source, *instances);
+  if (!sources) return std::move(sources).error();
+  setup.sources_ = *std::move(sources);
+  if (std::any_of(setup.sources_.begin(), setup.sources_.end(),
+                  [](const LogSource& source) { return source.kind == LogSource::Kind::journal; }))
+    raise_open_files_limit();
+  setup.use_postfix(*instances);
+  return setup;
+}
+
+// What the local Postfix adds to the settings: the hosts that it relays through, the names that its
+// instances log under, the addresses that it binds to.
+void CollectorSetup::use_postfix(const std::vector<PostfixConfig>& instances) {
+  syslog_names_ = settings_.syslog_name;
+  std::vector<std::string> relay_hosts;
+  std::vector<policy::IpAddress> addresses = settings_.sending_mta_ip;
+  for (const PostfixConfig& instance : instances) {
+    relay_hosts.insert(relay_hosts.end(), instance.relay_hosts.begin(), instance.relay_hosts.end());
+    notices_.insert(notices_.end(), instance.notices.begin(), instance.notices.end());
+    if (!instance.syslog_name.empty() && std::find(syslog_names_.begin(), syslog_names_.end(),
+                                                   instance.syslog_name) == syslog_names_.end())
+      syslog_names_.push_back(instance.syslog_name);
+    for (const std::string& bound : {instance.smtp_bind_address, instance.smtp_bind_address6}) {
+      if (const auto address = policy::IpAddress::parse(bound)) addresses.push_back(*address);
+    }
+  }
+  correlator_ = correlator_options(settings_, std::move(relay_hosts));
+  // Shared by the collectors, which outlive no setup but may outlive its copies.
+  sending_address_ = std::make_shared<SendingAddress>(std::move(addresses));
+}
+
+policy::Result<reporter::CollectorLock> CollectorSetup::lock(const LogSource& source) const {
+  return reporter::CollectorLock::try_lock(settings_.store, relay_, source.text());
+}
+
+std::unique_ptr<LogReader> CollectorSetup::reader(const LogSource& source,
+                                                  policy::UtcSeconds since) const {
+  LogLineSplitter splitter(syslog_names_);
+  switch (source.kind) {
+    case LogSource::Kind::file:
+      return std::make_unique<TextLogReader>(source.place, stamps_, std::move(splitter), clock_);
+    case LogSource::Kind::journal:
+      return std::make_unique<JournalReader>(source.place, std::move(splitter), since);
+    case LogSource::Kind::none:
+      break;
+  }
+  return std::make_unique<NoLog>();
+}
+
+// Where a journal is begun that was never read: as far back as reports are made, but not before
+// what was read from a log that is no longer one of ours, for it had the same lines.
+policy::Result<policy::UtcSeconds> CollectorSetup::first_start(reporter::Store& store) const {
+  policy::UtcSeconds since = clock_.now() - settings_.report_max_age;
+  const auto collectors = store.collectors();
+  if (!collectors) return collectors.error();
+  for (const reporter::CollectorInfo& collector : *collectors) {
+    // How far it has read is not known: what it has might be counted twice.
+    if (!collector.damage.empty()) return policy::Error(policy::Errc::syntax, collector.damage);
+    const bool is_ours = std::any_of(
+        sources_.begin(), sources_.end(),
+        [&collector](const LogSource& source) { return source.text() == collector.source; });
+    const bool is_log =
+        collector.source.starts_with("file:") || collector.source.starts_with("journal:");
+    if (collector.relay != relay_ || is_ours || !is_log || !collector.read_until) continue;
+    since = std::max(since, *collector.read_until + std::chrono::seconds(1));
+  }
+  return since;
+}
+
+policy::Result<std::unique_ptr<Collector>> CollectorSetup::collector(const LogSource& source,
+                                                                     reporter::Store& store) const {
+  CollectorOptions options;
+  options.source = source.text();
+  options.relay = relay_;
+  options.tally.relay_name = settings_.relay_name;
+  options.correlator = correlator_;
+  options.join.expects_datagrams = settings_.tlsrpt_socket != "none";
+  options.join.has_log = source.kind != LogSource::Kind::none;
+  options.join.is_only = sources_.size() == 1;
+  options.join.counts_alone = source.text() == sources_.front().text();
+  options.join.relay = relay_;
+  const auto since = first_start(store);
+  if (!since) return since.error();
+  return Collector::make(std::move(options), reader(source, *since), clock_, store,
+                         [sending_address = sending_address_](std::string_view mx_ip) {
+                           return sending_address->for_mx(mx_ip);
+                         });
+}
+
+}  // namespace tlsrpt::milter

@@ -1,0 +1,499 @@
+#include "milter/correlate/datagram_join.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "policy/text.h"
+
+namespace tlsrpt::milter {
+namespace {
+
+using policy::Ignored;
+using policy::Outcome;
+
+// A line with a stamp so far ahead of the next one had a wrong clock, and so had one this far
+// behind.
+constexpr std::chrono::hours odd_stamp{1};
+constexpr std::chrono::minutes forget_interval{10};
+// A line takes a datagram that came so much later: when its wait ends, all of these have been
+// handed over, and all lines that are near to them were read.
+constexpr auto latest_datagram = datagram_wait / 2 - datagram_nearness;
+// Postfix warns right behind the line; so many others may have been logged in between.
+constexpr int max_lines_between = 256;
+
+std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
+  constexpr std::uint64_t factor = 0x9e3779b97f4a7c15U;
+  return (hash ^ value) * factor ^ ((hash ^ value) >> 29U);
+}
+
+// "relay1 postfix/smtp[331": the pid.
+std::int64_t pid_of(const LogLine& line) {
+  const std::size_t bracket = line.process.rfind('[');
+  if (bracket == std::string_view::npos) return 0;
+  return policy::parse_number<std::int64_t>(line.process.substr(bracket + 1)).value_or(0);
+}
+
+std::chrono::seconds distance(policy::UtcSeconds a, policy::UtcSeconds b) {
+  return a < b ? b - a : a - b;
+}
+
+void unlist(std::unordered_map<std::uint64_t, std::vector<std::uint64_t>>& index, std::uint64_t key,
+            std::uint64_t number) {
+  const auto found = index.find(key);
+  if (found == index.end()) return;
+  std::erase(found->second, number);
+  if (found->second.empty()) index.erase(found);
+}
+
+}  // namespace
+
+DatagramJoin::DatagramJoin(JoinOptions options, FilterOptions filter, SessionSink& next)
+    : options_(std::move(options)),
+      filter_(std::move(filter)),
+      fact_reader_(filter_),
+      next_(next) {}
+
+std::uint64_t DatagramJoin::key_of(std::int64_t pid, std::string_view domain, Outcome outcome) {
+  return mix(mix(std::hash<std::string_view>()(domain), static_cast<std::uint64_t>(pid)),
+             static_cast<std::uint64_t>(outcome));
+}
+
+std::uint64_t DatagramJoin::key_of(const Line& line) {
+  return key_of(line.pid, line.domain, line.outcome);
+}
+
+std::uint64_t DatagramJoin::key_of(const Datagram& datagram) {
+  return key_of(datagram.pid, datagram.facts.domain, datagram.facts.sessions.front().outcome);
+}
+
+// Whether both can be of one handshake; only of a failure both name the MX host.
+bool DatagramJoin::agree(const Line& line, const Datagram& datagram) {
+  const DatagramSession& session = datagram.facts.sessions.front();
+  return line.domain == datagram.facts.domain && line.outcome == session.outcome &&
+         (session.mx_ip.empty() || line.mx_ip.empty() || session.mx_ip == line.mx_ip);
+}
+
+bool DatagramJoin::is_near(const Line& line, const Datagram& datagram) {
+  return distance(line.at, datagram.at) <= datagram_nearness;
+}
+
+DatagramJoin::Datagrams::iterator DatagramJoin::find_near(const Line& line) {
+  const auto listed = datagram_index_.find(key_of(line));
+  if (listed == datagram_index_.end()) return datagrams_.end();
+  for (const std::uint64_t number : listed->second) {
+    const auto datagram = datagrams_.find(number);
+    if (datagram->second.was_held && !datagram->second.is_counted) continue;
+    if (is_near(line, datagram->second) && agree(line, datagram->second)) return datagram;
+  }
+  return datagrams_.end();
+}
+
+// LINE was waited for in vain: what came later than its like usually does.
+DatagramJoin::Datagrams::iterator DatagramJoin::find_late(const Line& line) {
+  const auto listed = datagram_index_.find(key_of(line));
+  if (listed == datagram_index_.end()) return datagrams_.end();
+  for (const std::uint64_t number : listed->second) {
+    const auto found = datagrams_.find(number);
+    const Datagram& datagram = found->second;
+    if (datagram.is_counted || !agree(line, datagram)) continue;
+    const auto earliest = datagram.was_held ? held_since_ : datagram.at - latest_datagram;
+    if (line.at >= earliest && line.at <= datagram.at + datagram_nearness) return found;
+  }
+  return datagrams_.end();
+}
+
+DatagramJoin::Datagrams::iterator DatagramJoin::find_of_other_pid(const Line& line) {
+  for (auto found = datagrams_.lower_bound(datagram_cursor_); found != datagrams_.end(); ++found) {
+    const Datagram& datagram = found->second;
+    if (datagram.at > line.at + datagram_nearness) break;
+    if (!datagram.was_held && is_near(line, datagram) && agree(line, datagram)) return found;
+  }
+  return datagrams_.end();
+}
+
+DatagramJoin::Lines::iterator DatagramJoin::find_near(const Datagram& datagram) {
+  const auto listed = line_index_.find(key_of(datagram));
+  if (listed == line_index_.end()) return lines_.end();
+  for (const std::uint64_t number : listed->second) {
+    const auto line = lines_.find(number);
+    if (is_near(line->second, datagram) && agree(line->second, datagram)) return line;
+  }
+  return lines_.end();
+}
+
+// DATAGRAM was waited for in vain: a line that was counted before it came.
+DatagramJoin::Lines::iterator DatagramJoin::find_counted(const Datagram& datagram) {
+  const auto listed = line_index_.find(key_of(datagram));
+  if (listed == line_index_.end()) return lines_.end();
+  const auto earliest = datagram.was_held ? held_since_ : datagram.at - latest_datagram;
+  for (const std::uint64_t number : listed->second) {
+    const auto line = lines_.find(number);
+    if (line->second.at >= earliest && line->second.at <= datagram.at + datagram_nearness &&
+        agree(line->second, datagram))
+      return line;
+  }
+  return lines_.end();
+}
+
+// What tells DATAGRAM from others in the other collectors.
+std::uint64_t DatagramJoin::hash_of(const Datagram& datagram) {
+  return mix(key_of(datagram), static_cast<std::uint64_t>(policy::unix_seconds(datagram.at)));
+}
+
+void DatagramJoin::note_paired(const Datagram& datagram) {
+  if (!options_.is_only) paired_.push_back(hash_of(datagram));
+}
+
+// DATAGRAM has found its line.
+DatagramFacts DatagramJoin::take_out(Datagrams::iterator datagram) {
+  note_paired(datagram->second);
+  unlist(datagram_index_, key_of(datagram->second), datagram->first);
+  DatagramFacts facts = std::move(datagram->second.facts);
+  datagrams_.erase(datagram);
+  return facts;
+}
+
+void DatagramJoin::take(std::int64_t pid, policy::UtcSeconds at, const TlsrptDatagram& datagram,
+                        bool was_held) {
+  Datagram fresh{pid, at, was_held, false, fact_reader_.read(datagram)};
+  if (!options_.has_log) {
+    count_alone(fresh.facts, at, nullptr);
+    return;
+  }
+  if (!was_held) {
+    if (const auto line = find_near(fresh); line != lines_.end()) {
+      note_paired(fresh);
+      give(line, std::move(fresh.facts));
+      return;
+    }
+  }
+  bound_datagrams();
+  const std::uint64_t number = ++last_number_;
+  datagram_index_[key_of(fresh)].push_back(number);
+  datagrams_.emplace_hint(datagrams_.end(), number, std::move(fresh));
+}
+
+std::uint64_t DatagramJoin::tlsrpt_line(policy::UtcSeconds at, const LogLine& log,
+                                        const PostfixMessage& message) {
+  if (!options_.expects_datagrams) return 0;
+  Line line;
+  line.pid = pid_of(log);
+  line.at = at;
+  const std::string& folded = filter_.domain(message.domain).domain;
+  line.domain = folded.empty() ? std::string(message.domain) : folded;
+  line.outcome = message.success ? Outcome::success : message.failure_type;
+  line.log_host = log.host;
+  line.service = log.program;
+  line.mx_host = policy::to_lower(message.peer.host);
+  line.mx_ip = message.peer.address;
+  const std::uint64_t number = ++last_number_;
+  if (const auto datagram = find_near(line); datagram == datagrams_.end()) {
+    bound_lines();
+    line_index_[key_of(line)].push_back(number);
+  } else if (datagram->second.is_counted) {
+    line.is_told = true;
+    erase(datagram);
+  } else {
+    line.facts = take_out(datagram);
+  }
+  lines_.emplace_hint(lines_.end(), number, std::move(line));
+  return number;
+}
+
+// LINE has found its datagram.
+void DatagramJoin::give(Lines::iterator found, DatagramFacts facts) {
+  Line& line = found->second;
+  switch (line.state) {
+    case LineState::open:
+      unlist(line_index_, key_of(line), found->first);
+      line.facts = std::move(facts);
+      return;
+    case LineState::held:
+      count_both(line.held->session, facts);
+      break;
+    case LineState::abandoned:
+      count_alone(facts, line.at, &line);
+      break;
+    case LineState::counted:
+      break;
+  }
+  erase(found);
+}
+
+void DatagramJoin::count(const Session& session) {
+  const auto found = session.tlsrpt == 0 ? lines_.end() : lines_.find(session.tlsrpt);
+  if (found == lines_.end()) {
+    next_.count(session);
+    return;
+  }
+  Line& line = found->second;
+  if (session.sessions == 0) {  // One more message over the same connection.
+    if (line.state == LineState::held) {
+      line.held->session.messages += session.messages;
+    } else {
+      next_.count(session);
+    }
+  } else if (line.facts) {
+    count_both(session, *line.facts);
+    erase(found);
+  } else if (line.is_told) {
+    Session message = session;
+    message.sessions = 0;
+    if (message.messages > 0) next_.count(message);
+    erase(found);
+  } else if (line.is_unsent) {
+    next_.count(session);
+    erase(found);
+  } else if (line.is_late) {
+    next_.count(session);
+    line.state = LineState::counted;
+  } else {
+    line.held = hold(session);
+    line.state = LineState::held;
+  }
+}
+
+void DatagramJoin::settle_tlsrpt(std::uint64_t number) {
+  const auto found = lines_.find(number);
+  if (found == lines_.end()) return;
+  Line& line = found->second;
+  if (line.facts || line.is_told || line.is_unsent) {
+    erase(found);
+  } else {
+    line.state = LineState::counted;
+  }
+}
+
+bool DatagramJoin::abandon_tlsrpt(std::uint64_t number) {
+  const auto found = lines_.find(number);
+  if (found == lines_.end()) return false;
+  Line& line = found->second;
+  if (line.facts || line.is_told) {
+    if (line.facts) count_alone(*line.facts, line.at, &line);
+    erase(found);
+    return true;
+  }
+  if (line.is_unsent) {
+    erase(found);
+    return false;
+  }
+  line.state = line.is_late ? LineState::counted : LineState::abandoned;
+  return !line.is_late;
+}
+
+void DatagramJoin::tlsrpt_not_sent(const LogLine& log) {
+  const std::int64_t pid = pid_of(log);
+  int left = max_lines_between;
+  for (auto found = lines_.end(); found != lines_.begin() && left > 0; --left) {
+    Line& line = (--found)->second;
+    if (line.pid != pid || line.log_host != log.host) continue;
+    if (line.facts || line.is_told) return;
+    unlist(line_index_, key_of(line), found->first);
+    if (line.state == LineState::open) {
+      line.is_unsent = true;
+      return;
+    }
+    count_without_datagram(line);
+    erase(found);
+    return;
+  }
+}
+
+// The log alone tells of LINE's session.
+void DatagramJoin::count_without_datagram(Line& line) {
+  if (line.state == LineState::held) next_.count(line.held->session);
+  if (line.state == LineState::abandoned) next_.ignore(Ignored::unattributed, line.at, "");
+  line.held.reset();
+  line.state = LineState::counted;
+}
+
+void DatagramJoin::advance(policy::UtcSeconds at) {
+  if (!options_.expects_datagrams) return;
+  // A single line with a stamp of its own does not end anybody's wait.
+  const auto now = last_stamp_ == policy::UtcSeconds() ? at : std::min(at, last_stamp_);
+  last_stamp_ = at;
+  move_to(now);
+}
+
+void DatagramJoin::read_to_end(policy::UtcSeconds now) {
+  if (options_.expects_datagrams) move_to(now);
+}
+
+void DatagramJoin::move_to(policy::UtcSeconds now) {
+  if (now == now_ || (now < now_ && now + odd_stamp > now_)) return;
+  now_ = now;
+  const auto is_over = [&](policy::UtcSeconds at) { return at + datagram_wait < now_; };
+  for (auto next = lines_.lower_bound(line_cursor_); next != lines_.end();) {
+    const auto line = next++;
+    if (!is_over(line->second.at) && line->second.at < now_ + odd_stamp) break;
+    line_cursor_ = line->first + 1;
+    expire_line(line);
+  }
+  for (auto next = datagrams_.lower_bound(datagram_cursor_); next != datagrams_.end();) {
+    const auto datagram = next++;
+    if (!is_over(datagram->second.at)) break;
+    datagram_cursor_ = datagram->first + 1;
+    expire_datagram(datagram);
+  }
+  if (now_ >= next_forget_ || now_ + 2 * forget_interval < next_forget_) forget_old();
+}
+
+void DatagramJoin::expire_line(Lines::iterator found) {
+  Line& line = found->second;
+  if (line.facts || line.is_told || line.is_unsent) return;
+  auto datagram = find_late(line);
+  if (datagram == datagrams_.end()) datagram = find_of_other_pid(line);
+  if (datagram != datagrams_.end()) {
+    give(found, take_out(datagram));
+  } else if (line.state == LineState::open) {
+    line.is_late = true;
+  } else {
+    count_without_datagram(line);
+  }
+}
+
+void DatagramJoin::expire_datagram(Datagrams::iterator found) {
+  Datagram& datagram = found->second;
+  if (const auto line = find_counted(datagram); line != lines_.end()) {
+    give(line, take_out(found));
+    return;
+  }
+  if (!options_.counts_alone) {
+    erase(found);
+    return;
+  }
+  count_alone(datagram.facts, datagram.at, nullptr);
+  datagram.is_counted = true;
+}
+
+void DatagramJoin::forget_old() {
+  next_forget_ = now_ + forget_interval;
+  for (auto next = lines_.begin(); next != lines_.end();) {
+    const auto found = next++;
+    Line& line = found->second;
+    if (line.at + counted_memory >= now_) continue;
+    // The correlator never keeps an attempt for so long.
+    if (line.facts) count_alone(*line.facts, line.at, &line);
+    count_without_datagram(line);
+    erase(found);
+  }
+  for (auto next = datagrams_.begin(); next != datagrams_.end();) {
+    const auto found = next++;
+    if (found->second.is_counted && found->second.at + counted_memory < now_) erase(found);
+  }
+}
+
+void DatagramJoin::bound_lines() {
+  while (lines_.size() >= max_join_lines) {
+    count_without_datagram(lines_.begin()->second);
+    erase(lines_.begin());
+  }
+}
+
+void DatagramJoin::bound_datagrams() {
+  while (datagrams_.size() >= max_join_datagrams) {
+    if (!datagrams_.begin()->second.is_counted) ++dropped_;
+    erase(datagrams_.begin());
+  }
+}
+
+DatagramJoin::Lines::iterator DatagramJoin::erase(Lines::iterator line) {
+  unlist(line_index_, key_of(line->second), line->first);
+  return lines_.erase(line);
+}
+
+DatagramJoin::Datagrams::iterator DatagramJoin::erase(Datagrams::iterator datagram) {
+  unlist(datagram_index_, key_of(datagram->second), datagram->first);
+  return datagrams_.erase(datagram);
+}
+
+std::unique_ptr<DatagramJoin::Held> DatagramJoin::hold(const Session& session) {
+  auto held = std::make_unique<Held>();
+  held->log_host = session.log_host;
+  held->service = session.service;
+  held->domain = session.domain;
+  held->mx_host = session.mx_host;
+  held->mx_ip = session.mx_ip;
+  held->reason = session.reason;
+  held->session = session;
+  held->session.log_host = held->log_host;
+  held->session.service = held->service;
+  held->session.domain = held->domain;
+  held->session.mx_host = held->mx_host;
+  held->session.mx_ip = held->mx_ip;
+  held->session.reason = held->reason;
+  return held;
+}
+
+// SESSION is the log's. MX host and address are its, too; all else is the datagram's.
+void DatagramJoin::count_both(const Session& session, const DatagramFacts& facts) {
+  const DomainFilter::Answer& answer = filter_.domain(facts.domain);
+  if (answer.ignored) {
+    next_.ignore(*answer.ignored, session.at, answer.domain);
+    return;
+  }
+  bool is_first = true;
+  for (const DatagramSession& told : facts.sessions) {
+    Session both = session;
+    both.source = policy::Source::both;
+    both.domain = facts.domain;
+    both.applied = told.policy.get();
+    both.policy = told.policy->type;
+    both.outcome = told.outcome;
+    both.helo = told.helo;
+    both.sending_ip = told.sending_ip;
+    if (both.mx_host.empty()) both.mx_host = told.mx_host;
+    if (both.mx_ip.empty()) both.mx_ip = told.mx_ip;
+    // What the log knows of the very same result is more than nothing.
+    const bool is_same = told.outcome == session.outcome;
+    if (!told.reason.empty() || !is_same) both.reason = told.reason;
+    both.starttls_not_offered = session.starttls_not_offered && is_same && told.reason.empty();
+    both.is_unproven = false;
+    if (!is_first) both.messages = 0;
+    is_first = false;
+    next_.count(both);
+  }
+}
+
+void DatagramJoin::count_alone(const DatagramFacts& facts, policy::UtcSeconds at,
+                               const Line* line) {
+  const DomainFilter::Answer& answer = filter_.domain(facts.domain);
+  if (answer.ignored) {
+    next_.ignore(*answer.ignored, at, answer.domain);
+    return;
+  }
+  for (const DatagramSession& told : facts.sessions) {
+    Peer peer;
+    peer.host = line != nullptr ? line->mx_host : told.mx_host;
+    peer.address = line != nullptr ? line->mx_ip : told.mx_ip;
+    if (const auto kind = filter_.relay(peer)) {
+      next_.ignore(*kind, at, facts.domain);
+      return;
+    }
+    Session session;
+    session.at = at;
+    session.log_host = line != nullptr ? std::string_view(line->log_host) : options_.relay;
+    session.service = line != nullptr ? std::string_view(line->service) : std::string_view();
+    session.domain = facts.domain;
+    session.mx_host = peer.host;
+    session.mx_ip = peer.address;
+    session.outcome = told.outcome;
+    session.reason = told.reason;
+    session.policy = told.policy->type;
+    session.source = line != nullptr ? policy::Source::both : policy::Source::datagram;
+    session.applied = told.policy.get();
+    session.helo = told.helo;
+    session.sending_ip = told.sending_ip;
+    session.handshake_completed = line != nullptr && told.outcome == Outcome::success;
+    next_.count(session);
+  }
+}
+
+void DatagramJoin::forget(std::uint64_t datagram_hash) {
+  const auto found = std::find_if(
+      datagrams_.lower_bound(datagram_cursor_), datagrams_.end(),
+      [datagram_hash](const auto& each) { return hash_of(each.second) == datagram_hash; });
+  if (found != datagrams_.end()) erase(found);
+}
+
+}  // namespace tlsrpt::milter

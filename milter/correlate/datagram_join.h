@@ -1,0 +1,201 @@
+// DatagramJoin: makes one session of Postfix's `TLSRPT: status=` line, its datagram, and what the
+// log says of the same handshake.
+//
+// Design, section 3, "Both sources". Postfix writes one line for each datagram that it tries to
+// send, both from the process that did the handshake. So the k-th line of a pid goes with the k-th
+// datagram of that pid; but either may be lost, and then all later ones must not be shifted.
+// Therefore a line and a datagram make a pair only where they agree in domain and result, and were
+// written within datagram_nearness; the first line takes the first datagram. What is left over:
+//
+//  - a line that finds no datagram within datagram_wait of log time takes one of its process that
+//    came late, or one that agrees and came in time from another pid (where Postfix runs in a
+//    container the log has other pids than the socket). Else the log alone counts;
+//  - a datagram whose line has not come datagram_wait after the log was read past its arrival
+//    counts alone, on the day of its arrival;
+//  - whatever was counted alone is remembered for counted_memory: where its other half comes after
+//    all, it is not counted again.
+//
+// A pure function of the two sequences, wherever each is cut, and in whichever order they are
+// handed over, as long as a datagram is there before the log's time is half of datagram_wait past
+// it. Time is that of the log. It stands between the correlator and the tally; one thread.
+//
+// Limits: max_join_lines lines and max_join_datagrams datagrams, the oldest go first; of them the
+// log alone tells then.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "milter/correlate/domain_filter.h"
+#include "milter/correlate/session_sink.h"
+#include "milter/datagram/datagram_facts.h"
+#include "policy/result.h"
+
+namespace tlsrpt::milter {
+
+inline constexpr std::chrono::minutes datagram_wait{10};
+// A datagram is received, and its line written, within moments; both stamps are whole seconds.
+inline constexpr std::chrono::seconds datagram_nearness{5};
+inline constexpr std::chrono::hours counted_memory{24};
+// An hour of log behind us, at ten sessions a second; some 300 octets each.
+inline constexpr std::size_t max_join_lines = 50000;
+inline constexpr std::size_t max_join_datagrams = 50000;
+
+struct JoinOptions {
+  bool expects_datagrams = false;  // Without them lines are passed on at once.
+  bool has_log = true;             // Without one datagrams are counted at once.
+  // Of several collectors one counts datagrams that find no line; all others only pair.
+  bool counts_alone = true;
+  bool is_only = true;  // There is no other collector: nobody calls take_paired().
+  std::string relay;    // Log host of what a datagram alone tells.
+};
+
+class DatagramJoin final : public SessionSink {
+ public:
+  // NEXT outlives the join.
+  DatagramJoin(JoinOptions options, FilterOptions filter, SessionSink& next);
+
+  // A datagram of the process PID that arrived at AT. WAS_HELD: it came when we had just started,
+  // and may have lain in the socket since the last stop; then its line may be as old as that.
+  void take(std::int64_t pid, policy::UtcSeconds at, const TlsrptDatagram& datagram, bool was_held);
+  // The next line has the stamp AT; called before it is judged.
+  void advance(policy::UtcSeconds at);
+  // At NOW there was nothing more to read.
+  void read_to_end(policy::UtcSeconds now);
+  // Datagrams that found their line since the last call, for the other collectors to forget().
+  std::vector<std::uint64_t> take_paired() { return std::exchange(paired_, {}); }
+  void forget(std::uint64_t datagram_hash);
+  // Datagrams that were given up for want of room since the last call.
+  std::uint64_t take_dropped() { return std::exchange(dropped_, 0); }
+
+  // As SessionSink has it.
+  void count(const Session& session) override;
+  void ignore(policy::Ignored kind, policy::UtcSeconds at, std::string_view domain) override {
+    next_.ignore(kind, at, domain);
+  }
+  void not_understood(policy::UtcSeconds at, std::string_view line) override {
+    next_.not_understood(at, line);
+  }
+  void tls_logged(policy::UtcSeconds at, std::string_view log_host,
+                  std::string_view service) override {
+    next_.tls_logged(at, log_host, service);
+  }
+  std::uint64_t tlsrpt_line(policy::UtcSeconds at, const LogLine& line,
+                            const PostfixMessage& message) override;
+  void settle_tlsrpt(std::uint64_t number) override;
+  bool abandon_tlsrpt(std::uint64_t number) override;
+  void tlsrpt_not_sent(const LogLine& line) override;
+  bool is_report_message(std::string_view message_id, policy::UtcSeconds at) override {
+    return next_.is_report_message(message_id, at);
+  }
+
+  // Everything that is pending. restore() on any octets leaves a usable join; Errc::syntax: they
+  // were not written by this version's state(), and nothing was restored. ALIVE: when that was.
+  // Where datagrams are no longer expected, restore() counts what was waiting.
+  std::string state(policy::UtcSeconds alive) const;
+  policy::Status restore(std::string_view octets);
+
+ private:
+  // A session that waits for its datagram, with texts of its own.
+  struct Held {
+    Session session;  // Its views point into the texts below.
+    std::string log_host, service, domain, mx_host, mx_ip, reason;
+  };
+  enum class LineState : std::uint8_t {
+    open,       // Its session is not told yet.
+    held,       // Its session waits for the datagram.
+    abandoned,  // Nobody claims its session: the datagram will tell it.
+    counted,    // Its session was counted, or is not to be: the datagram is not counted.
+  };
+  struct Line {
+    std::int64_t pid = 0;
+    policy::UtcSeconds at{};
+    std::string domain;
+    policy::Outcome outcome = policy::Outcome::success;
+    std::string log_host;
+    std::string service;
+    std::string mx_host;
+    std::string mx_ip;
+    LineState state = LineState::open;
+    bool is_late = false;    // open: it was waited for the datagram in vain.
+    bool is_unsent = false;  // open: there is no datagram.
+    bool is_told = false;    // open: its datagram was counted alone.
+    std::unique_ptr<Held> held;
+    std::optional<DatagramFacts> facts;  // open: its datagram.
+  };
+  struct Datagram {
+    std::int64_t pid = 0;
+    policy::UtcSeconds at{};
+    bool was_held = false;
+    bool is_counted = false;  // Alone.
+    DatagramFacts facts;
+  };
+  using Lines = std::map<std::uint64_t, Line>;
+  using Datagrams = std::map<std::uint64_t, Datagram>;
+  // Numbers of what has the same pid, domain and result; the oldest comes first.
+  using Index = std::unordered_map<std::uint64_t, std::vector<std::uint64_t>>;
+
+  static std::uint64_t key_of(std::int64_t pid, std::string_view domain, policy::Outcome outcome);
+  static std::uint64_t key_of(const Line& line);
+  static std::uint64_t key_of(const Datagram& datagram);
+  static std::uint64_t hash_of(const Datagram& datagram);
+  static bool agree(const Line& line, const Datagram& datagram);
+  static bool is_near(const Line& line, const Datagram& datagram);
+
+  Datagrams::iterator find_near(const Line& line);
+  Datagrams::iterator find_late(const Line& line);
+  Datagrams::iterator find_of_other_pid(const Line& line);
+  Lines::iterator find_near(const Datagram& datagram);
+  Lines::iterator find_counted(const Datagram& datagram);
+  DatagramFacts take_out(Datagrams::iterator datagram);
+  void note_paired(const Datagram& datagram);
+
+  void give(Lines::iterator line, DatagramFacts facts);
+  void move_to(policy::UtcSeconds now);
+  void expire_line(Lines::iterator line);
+  void expire_datagram(Datagrams::iterator datagram);
+  void count_without_datagram(Line& line);
+  void forget_old();
+  void bound_lines();
+  void bound_datagrams();
+  Lines::iterator erase(Lines::iterator line);
+  Datagrams::iterator erase(Datagrams::iterator datagram);
+
+  static std::unique_ptr<Held> hold(const Session& session);
+  void count_both(const Session& session, const DatagramFacts& facts);
+  void count_alone(const DatagramFacts& facts, policy::UtcSeconds at, const Line* line);
+
+  void settle_all();
+  void clear();
+
+  class StateOf;
+
+  JoinOptions options_;
+  DomainFilter filter_;
+  DatagramFactReader fact_reader_;
+  SessionSink& next_;
+  Lines lines_;
+  Datagrams datagrams_;
+  Index line_index_;
+  Index datagram_index_;
+  std::uint64_t last_number_ = 0;
+  // What has a smaller number has been waited for in vain, or was paired.
+  std::uint64_t line_cursor_ = 0;
+  std::uint64_t datagram_cursor_ = 0;
+  policy::UtcSeconds last_stamp_{};  // Of the line before.
+  policy::UtcSeconds now_{};
+  policy::UtcSeconds next_forget_{};
+  policy::UtcSeconds held_since_{};  // A datagram that was held is no older.
+  std::vector<std::uint64_t> paired_;
+  std::uint64_t dropped_ = 0;
+};
+
+}  // namespace tlsrpt::milter

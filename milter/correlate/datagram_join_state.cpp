@@ -1,0 +1,263 @@
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "milter/correlate/datagram_join.h"
+#include "milter/correlate/state_codec.h"
+
+namespace tlsrpt::milter {
+namespace {
+
+using policy::AppliedPolicy;
+using policy::Outcome;
+using policy::PolicyType;
+
+// Raised whenever the layout below changes.
+constexpr std::uint64_t state_version = 1;
+// As DatagramParser has it.
+constexpr std::uint64_t max_sessions = 16;
+constexpr std::uint64_t max_texts = 4096;
+
+void write_stamp(StateWriter& writer, policy::UtcSeconds at) {
+  writer.number(static_cast<std::uint64_t>(policy::unix_seconds(at)));
+}
+
+policy::UtcSeconds read_stamp(StateReader& reader) {
+  return policy::from_unix_seconds(static_cast<std::int64_t>(reader.number()));
+}
+
+void write_outcome(StateWriter& writer, Outcome outcome) {
+  writer.number(static_cast<std::uint64_t>(outcome));
+}
+
+Outcome read_outcome(StateReader& reader) { return reader.enumeration(Outcome::no_tls_seen); }
+
+void write_texts(StateWriter& writer, const std::vector<std::string>& texts) {
+  writer.number(texts.size());
+  for (const std::string& text : texts) writer.text(text);
+}
+
+void read_texts(StateReader& reader, std::vector<std::string>& texts) {
+  for (std::uint64_t left = reader.count(max_texts); left > 0 && reader.ok(); --left)
+    texts.emplace_back(reader.text());
+}
+
+PolicyType read_policy_type(StateReader& reader) {
+  return reader.enumeration(PolicyType::no_policy_found);
+}
+
+}  // namespace
+
+// Writes and reads the parts of a join's state. Each policy is written once.
+class DatagramJoin::StateOf {
+ public:
+  explicit StateOf(StateWriter* writer) : writer_(writer) {}
+  StateOf(StateReader* reader, DatagramFactReader* policies)
+      : reader_(reader), policies_(policies) {}
+
+  void write(const DatagramFacts& facts) {
+    writer_->text(facts.domain);
+    writer_->number(facts.sessions.size());
+    for (const DatagramSession& session : facts.sessions) {
+      write(session.policy.get());
+      write_outcome(*writer_, session.outcome);
+      for (const std::string* text :
+           {&session.reason, &session.helo, &session.sending_ip, &session.mx_host, &session.mx_ip})
+        writer_->text(*text);
+    }
+  }
+
+  DatagramFacts read_facts() {
+    DatagramFacts facts;
+    facts.domain = reader_->text();
+    for (std::uint64_t left = reader_->count(max_sessions); left > 0 && reader_->ok(); --left) {
+      DatagramSession& session = facts.sessions.emplace_back();
+      session.policy = read_policy();
+      session.outcome = read_outcome(*reader_);
+      for (std::string* text :
+           {&session.reason, &session.helo, &session.sending_ip, &session.mx_host, &session.mx_ip})
+        *text = reader_->text();
+    }
+    if (facts.sessions.empty()) facts.sessions.emplace_back().policy = policies_->share({});
+    return facts;
+  }
+
+  void write(const Line& line) {
+    writer_->number(static_cast<std::uint64_t>(line.pid));
+    write_stamp(*writer_, line.at);
+    writer_->text(line.domain);
+    write_outcome(*writer_, line.outcome);
+    for (const std::string* text : {&line.log_host, &line.service, &line.mx_host, &line.mx_ip})
+      writer_->text(*text);
+    writer_->number(static_cast<std::uint64_t>(line.state));
+    for (const bool flag : {line.is_late, line.is_unsent, line.is_told, line.facts.has_value()})
+      writer_->flag(flag);
+    if (line.facts) write(*line.facts);
+    if (line.state == LineState::held) write(line.held->session);
+  }
+
+  Line read_line() {
+    Line line;
+    line.pid = static_cast<std::int64_t>(reader_->number());
+    line.at = read_stamp(*reader_);
+    line.domain = reader_->text();
+    line.outcome = read_outcome(*reader_);
+    for (std::string* text : {&line.log_host, &line.service, &line.mx_host, &line.mx_ip})
+      *text = reader_->text();
+    line.state = reader_->enumeration(LineState::counted);
+    line.is_late = reader_->flag();
+    line.is_unsent = reader_->flag();
+    line.is_told = reader_->flag();
+    if (reader_->flag()) line.facts = read_facts();
+    if (line.state == LineState::held) line.held = read_session();
+    return line;
+  }
+
+  void write(const Datagram& datagram) {
+    writer_->number(static_cast<std::uint64_t>(datagram.pid));
+    write_stamp(*writer_, datagram.at);
+    writer_->flag(datagram.was_held);
+    writer_->flag(datagram.is_counted);
+    write(datagram.facts);
+  }
+
+  Datagram read_datagram() {
+    Datagram datagram;
+    datagram.pid = static_cast<std::int64_t>(reader_->number());
+    datagram.at = read_stamp(*reader_);
+    datagram.was_held = reader_->flag();
+    datagram.is_counted = reader_->flag();
+    datagram.facts = read_facts();
+    return datagram;
+  }
+
+ private:
+  void write(const Session& session) {
+    write_stamp(*writer_, session.at);
+    for (const std::string_view text : {session.log_host, session.service, session.domain,
+                                        session.mx_host, session.mx_ip, session.reason})
+      writer_->text(text);
+    write_outcome(*writer_, session.outcome);
+    writer_->number(static_cast<std::uint64_t>(session.policy));
+    writer_->flag(session.starttls_not_offered);
+    writer_->flag(session.handshake_completed);
+    writer_->flag(session.is_unproven);
+    writer_->number(session.sessions);
+    writer_->number(session.messages);
+    writer_->number(session.tlsrpt);
+  }
+
+  std::unique_ptr<Held> read_session() {
+    Session session;
+    session.at = read_stamp(*reader_);
+    for (std::string_view* text : {&session.log_host, &session.service, &session.domain,
+                                   &session.mx_host, &session.mx_ip, &session.reason})
+      *text = reader_->text();
+    session.outcome = read_outcome(*reader_);
+    session.policy = read_policy_type(*reader_);
+    session.starttls_not_offered = reader_->flag();
+    session.handshake_completed = reader_->flag();
+    session.is_unproven = reader_->flag();
+    session.sessions = static_cast<unsigned>(reader_->number());
+    session.messages = static_cast<unsigned>(reader_->number());
+    session.tlsrpt = reader_->number();
+    return hold(session);
+  }
+
+  void write(const AppliedPolicy* policy) {
+    const auto [known, is_new] = numbers_.emplace(policy, numbers_.size() + 1);
+    writer_->number(is_new ? 0 : known->second);
+    if (!is_new) return;
+    writer_->number(static_cast<std::uint64_t>(policy->type));
+    writer_->text(policy->policy_domain);
+    write_texts(*writer_, policy->policy_string);
+    write_texts(*writer_, policy->mx_host);
+  }
+
+  SharedPolicy read_policy() {
+    const std::uint64_t number = reader_->number();
+    if (number > 0 && number <= read_.size()) return read_[number - 1];
+    AppliedPolicy policy;
+    policy.type = read_policy_type(*reader_);
+    policy.policy_domain = reader_->text();
+    read_texts(*reader_, policy.policy_string);
+    read_texts(*reader_, policy.mx_host);
+    return read_.emplace_back(policies_->share(policy));
+  }
+
+  StateWriter* writer_ = nullptr;
+  StateReader* reader_ = nullptr;
+  DatagramFactReader* policies_ = nullptr;
+  std::map<const AppliedPolicy*, std::uint64_t> numbers_;
+  std::vector<SharedPolicy> read_;
+};
+
+std::string DatagramJoin::state(policy::UtcSeconds alive) const {
+  StateWriter writer;
+  writer.number(state_version);
+  for (const policy::UtcSeconds at : {alive, last_stamp_, now_, next_forget_})
+    write_stamp(writer, at);
+  for (const std::uint64_t number : {last_number_, line_cursor_, datagram_cursor_})
+    writer.number(number);
+  StateOf part(&writer);
+  writer.number(lines_.size());
+  for (const auto& [number, line] : lines_) {
+    writer.number(number);
+    part.write(line);
+  }
+  writer.number(datagrams_.size());
+  for (const auto& [number, datagram] : datagrams_) {
+    writer.number(number);
+    part.write(datagram);
+  }
+  return writer.take();
+}
+
+void DatagramJoin::clear() {
+  lines_.clear();
+  datagrams_.clear();
+  line_index_.clear();
+  datagram_index_.clear();
+  last_number_ = line_cursor_ = datagram_cursor_ = 0;
+  held_since_ = last_stamp_ = now_ = next_forget_ = {};
+}
+
+// Datagrams were expected when the state was written, and are no more: nobody waits any longer.
+void DatagramJoin::settle_all() {
+  constexpr std::int64_t far_future = std::int64_t{1} << 40;
+  move_to(policy::from_unix_seconds(far_future));
+  clear();
+}
+
+policy::Status DatagramJoin::restore(std::string_view octets) {
+  clear();
+  if (octets.empty()) return policy::Unit();
+  StateReader reader(octets);
+  if (reader.number() != state_version)
+    return policy::Error(policy::Errc::syntax, "pending datagrams of another version");
+  for (policy::UtcSeconds* at : {&held_since_, &last_stamp_, &now_, &next_forget_})
+    *at = read_stamp(reader);
+  held_since_ -= datagram_wait;
+  for (std::uint64_t* number : {&last_number_, &line_cursor_, &datagram_cursor_})
+    *number = reader.number();
+  StateOf part(&reader, &fact_reader_);
+  for (std::uint64_t left = reader.count(max_join_lines); left > 0 && reader.ok(); --left) {
+    const std::uint64_t number = reader.number();
+    const auto [line, is_new] = lines_.emplace(number, part.read_line());
+    if (is_new && !line->second.facts && !line->second.is_told && !line->second.is_unsent)
+      line_index_[key_of(line->second)].push_back(number);
+  }
+  for (std::uint64_t left = reader.count(max_join_datagrams); left > 0 && reader.ok(); --left) {
+    const std::uint64_t number = reader.number();
+    const auto [datagram, is_new] = datagrams_.emplace(number, part.read_datagram());
+    if (is_new) datagram_index_[key_of(datagram->second)].push_back(number);
+  }
+  if (reader.ok() && reader.at_end()) {
+    if (!options_.expects_datagrams) settle_all();
+    return policy::Unit();
+  }
+  clear();
+  return policy::Error(policy::Errc::syntax, "pending datagrams are damaged");
+}
+
+}  // namespace tlsrpt::milter

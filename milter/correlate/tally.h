@@ -1,0 +1,88 @@
+// Tally: counts sessions into rows until the next commit.
+//
+// Equal facts are one row. Memory follows distinct facts since the last commit, not sessions. What
+// a row needs beside the session (relay name, sending address, whether plaintext looks like
+// stripping) is found here, once for each row.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "milter/correlate/session_sink.h"
+#include "policy/result.h"
+#include "reporter/store/store.h"
+
+namespace tlsrpt::milter {
+
+struct TallyOptions {
+  std::string relay_name;  // Empty: the log's host.
+};
+
+class Tally final : public SessionSink {
+ public:
+  // The address of ours that talks to the MX with this address; empty: not known.
+  using SendingAddress = std::function<std::string(std::string_view mx_ip)>;
+
+  // STORE and SENDING_ADDRESS must outlive the tally.
+  Tally(TallyOptions options, reporter::Store& store, SendingAddress sending_address);
+
+  void count(const Session& session) override;
+  void ignore(policy::Ignored kind, policy::UtcSeconds at, std::string_view domain) override;
+  void not_understood(policy::UtcSeconds at, std::string_view line) override;
+  void tls_logged(policy::UtcSeconds at, std::string_view log_host,
+                  std::string_view service) override;
+  bool is_report_message(std::string_view message_id, policy::UtcSeconds at) override;
+
+  // Distinct rows since the last clear().
+  std::size_t size() const { return rows_.size(); }
+  // The counts since the last clear(), in the order in which the rows came; the caller fills in
+  // relay, source and state.
+  reporter::Batch batch() const;
+  // After the batch is committed.
+  void clear();
+  // The first failure of the store in is_report_message() or in looking for a handshake, since the
+  // last call: the counts since then are not to be committed.
+  std::optional<policy::Error> take_error();
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>()(text);
+    }
+  };
+  struct ServiceSpan {
+    policy::UtcSeconds first{};
+    policy::UtcSeconds last{};
+  };
+
+  policy::Fact& row_for(const Session& session);
+  policy::Fact make_row(const Session& session, std::string_view reason);
+  std::string_view plaintext_reason(const Session& session);
+  void remember_handshake(const Session& session);
+  std::string_view relay_of(std::string_view log_host) const;
+
+  TallyOptions options_;
+  reporter::Store& store_;
+  SendingAddress sending_address_;
+  std::optional<policy::Error> error_;
+
+  std::string key_;                                                           // Reused.
+  std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>> rows_;  // Into facts_.
+  std::vector<policy::Fact> facts_;
+  std::map<std::pair<policy::UtcDay, policy::Ignored>, std::uint64_t> ignored_;
+  std::vector<reporter::NotUnderstood> not_understood_;
+  // By relay, blank, service; a new element for each UTC day.
+  std::map<std::string, std::vector<ServiceSpan>, std::less<>> tls_logged_;
+  // (MX host, blank, address) → day of the last handshake, for this batch and what was asked of
+  // the store.
+  std::unordered_map<std::string, policy::UtcDay, Hash, std::equal_to<>> handshakes_;
+  std::vector<reporter::Batch::MxHandshake> new_handshakes_;
+};
+
+}  // namespace tlsrpt::milter

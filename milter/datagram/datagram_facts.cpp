@@ -1,0 +1,99 @@
+#include "milter/datagram/datagram_facts.h"
+
+#include <algorithm>
+
+#include "policy/text.h"
+
+namespace tlsrpt::milter {
+namespace {
+
+// Policies of the domains met in some minutes; a full memory starts again.
+constexpr std::size_t max_policies_shared = 20000;
+// As long as a failure-reason-code of the log (attempt.cpp).
+constexpr std::size_t max_reason_length = 200;
+// RFC 1035, 2.3.4, and the longest text of an address.
+constexpr std::size_t max_host_length = 255;
+constexpr std::size_t max_address_length = 64;
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+void append_text(std::string& key, std::string_view text) {
+  key.append(std::to_string(text.size())).append(1, ':').append(text);
+}
+
+// What tells one policy from another, in the order of the format.
+template <class Texts>
+void make_key(std::string& key, policy::PolicyType type, std::string_view domain,
+              const Texts& policy_string, const Texts& mx_host) {
+  key.assign(1, static_cast<char>('0' + static_cast<int>(type)));
+  append_text(key, domain);
+  for (const auto& text : policy_string) append_text(key, text);
+  key.append(1, '|');
+  for (const auto& text : mx_host) append_text(key, text);
+}
+
+DatagramSession session_of(const DatagramPolicy& policy) {
+  DatagramSession session;
+  if (policy.success) return session;
+  session.outcome = policy::Outcome::validation_failure;
+  if (policy.failures.empty()) return session;
+  // Postfix tells one; of several the first is what all others follow from.
+  const DatagramFailure& failure = policy.failures.front();
+  session.outcome = failure.outcome;
+  session.reason = failure.reason.substr(0, max_reason_length);
+  session.helo = helo_host(failure.helo);
+  session.sending_ip = failure.sending_ip.substr(0, max_address_length);
+  session.mx_host = policy::to_lower(failure.mx_host.substr(0, max_host_length));
+  session.mx_ip = failure.mx_ip.substr(0, max_address_length);
+  return session;
+}
+
+}  // namespace
+
+std::string_view helo_host(std::string_view reply) {
+  if (reply.size() >= 4 && std::all_of(reply.begin(), reply.begin() + 3, is_digit) &&
+      (reply[3] == '-' || reply[3] == ' '))
+    reply.remove_prefix(4);
+  reply = reply.substr(0, reply.find_first_of(" \t\r\n"));
+  return reply.size() <= max_host_length ? reply : std::string_view();
+}
+
+SharedPolicy DatagramFactReader::share(const DatagramPolicy& policy, std::string_view domain) {
+  const std::string_view policy_domain =
+      policy.policy_domain.empty() ? domain : policy.policy_domain;
+  make_key(key_, policy.type, policy_domain, policy.policy_string, policy.mx_host);
+  const auto known = policies_.find(key_);
+  if (known != policies_.end()) return known->second;
+  policy::AppliedPolicy applied;
+  applied.type = policy.type;
+  applied.policy_domain = policy_domain;
+  applied.policy_string.assign(policy.policy_string.begin(), policy.policy_string.end());
+  applied.mx_host.assign(policy.mx_host.begin(), policy.mx_host.end());
+  if (policies_.size() >= max_policies_shared) policies_.clear();
+  // Shared with all datagrams that have the same.
+  auto shared = std::make_shared<const policy::AppliedPolicy>(std::move(applied));
+  return policies_.emplace(key_, std::move(shared)).first->second;
+}
+
+SharedPolicy DatagramFactReader::share(const policy::AppliedPolicy& policy) {
+  make_key(key_, policy.type, policy.policy_domain, policy.policy_string, policy.mx_host);
+  if (policies_.size() >= max_policies_shared) policies_.clear();
+  auto& shared = policies_[key_];
+  // Shared likewise.
+  if (!shared) shared = std::make_shared<const policy::AppliedPolicy>(policy);
+  return shared;
+}
+
+DatagramFacts DatagramFactReader::read(const TlsrptDatagram& datagram) {
+  DatagramFacts facts;
+  const std::string& folded = filter_.domain(datagram.domain).domain;
+  facts.domain = folded.empty() ? std::string(datagram.domain) : folded;
+  facts.sessions.reserve(datagram.policies.size());
+  for (const DatagramPolicy& policy : datagram.policies) {
+    facts.sessions.push_back(session_of(policy));
+    facts.sessions.back().policy = share(policy, facts.domain);
+  }
+  return facts;
+}
+
+}  // namespace tlsrpt::milter

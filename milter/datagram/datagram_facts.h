@@ -1,0 +1,59 @@
+// DatagramFacts: what one TLSRPT datagram says of one handshake, in the terms of facts.
+//
+// Codes, policy strings and patterns are passed on as Postfix gave them, in their order. What is
+// done to them: the domain is folded to lower-case A-labels, `policy-domain` is filled from `d`
+// where it is absent (Postfix before 3.10.5), and of the reply to EHLO only the host name stays.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "milter/correlate/domain_filter.h"
+#include "milter/datagram/tlsrpt_datagram.h"
+#include "policy/fact.h"
+
+namespace tlsrpt::milter {
+
+// Shared by all datagrams with the same policy, which may be long.
+using SharedPolicy = std::shared_ptr<const policy::AppliedPolicy>;
+
+// A handshake as one policy judged it.
+struct DatagramSession {
+  SharedPolicy policy;
+  policy::Outcome outcome = policy::Outcome::success;
+  std::string reason;
+  std::string helo;  // The rest is empty for a success, which names no host.
+  std::string sending_ip;
+  std::string mx_host;  // Lower case.
+  std::string mx_ip;
+};
+
+struct DatagramFacts {
+  std::string domain;  // Lower-case A-labels, or as given where it is no such name.
+  std::vector<DatagramSession> sessions;  // One for each policy; never empty.
+};
+
+// Makes facts of datagrams. One thread.
+class DatagramFactReader {
+ public:
+  explicit DatagramFactReader(DomainFilter& filter) : filter_(filter) {}
+
+  DatagramFacts read(const TlsrptDatagram& datagram);
+  // POLICY, shared with what has the same.
+  SharedPolicy share(const policy::AppliedPolicy& policy);
+
+ private:
+  SharedPolicy share(const DatagramPolicy& policy, std::string_view domain);
+
+  DomainFilter& filter_;
+  std::string key_;  // Reused.
+  std::unordered_map<std::string, SharedPolicy> policies_;
+};
+
+// The host name in a reply to EHLO: of its first line, what follows the code.
+std::string_view helo_host(std::string_view reply);
+
+}  // namespace tlsrpt::milter

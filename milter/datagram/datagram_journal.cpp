@@ -1,0 +1,290 @@
+#include "milter/datagram/datagram_journal.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "milter/datagram/tlsrpt_datagram.h"
+#include "policy/text.h"
+
+namespace tlsrpt::milter {
+namespace {
+
+using policy::Errc;
+using policy::Error;
+using policy::Status;
+
+struct RecordHead {
+  std::uint32_t magic = 0;
+  std::uint32_t length = 0;  // Of the octets that follow.
+  std::uint64_t sequence = 0;
+  std::int64_t at = 0;
+  std::int32_t pid = 0;
+  std::uint32_t flags = 0;
+};
+static_assert(sizeof(RecordHead) == 32, "no padding is written");
+
+constexpr std::uint32_t record_magic = 0x54525031;
+constexpr std::uint32_t flag_truncated = 1;
+// Read at once; more than the longest record.
+constexpr std::size_t block_octets = 256UL * 1024;
+static_assert(block_octets > sizeof(RecordHead) + max_datagram);
+// A longer segment is none of ours.
+constexpr std::uint64_t max_segment = 64ULL * 1024 * 1024;
+constexpr std::size_t number_digits = 20;
+
+// Takes the first record off OCTETS; none where there is no whole one.
+std::optional<ReceivedDatagram> take_record(std::string_view* octets) {
+  RecordHead head;
+  if (octets->size() < sizeof head) return std::nullopt;
+  std::memcpy(&head, octets->data(), sizeof head);
+  if (head.magic != record_magic || head.length > max_datagram ||
+      head.length > octets->size() - sizeof head) {
+    return std::nullopt;
+  }
+  ReceivedDatagram datagram;
+  datagram.sequence = head.sequence;
+  datagram.pid = head.pid;
+  datagram.at = policy::from_unix_seconds(head.at);
+  datagram.octets = octets->substr(sizeof head, head.length);
+  datagram.is_truncated = (head.flags & flag_truncated) != 0;
+  octets->remove_prefix(sizeof head + head.length);
+  return datagram;
+}
+
+// As many of SIZE octets at OFFSET as there are.
+std::size_t read_at(int file, char* to, std::size_t size, std::uint64_t offset) {
+  std::size_t done = 0;
+  while (done < size) {
+    const ssize_t got = ::pread(file, to + done, size - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  return done;
+}
+
+// Whether all of OCTETS was written at OFFSET; errno says why not.
+bool write_at(int file, std::string_view octets, std::uint64_t offset) {
+  while (!octets.empty()) {
+    const ssize_t put = ::pwrite(file, octets.data(), octets.size(), static_cast<off_t>(offset));
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return false;
+    octets.remove_prefix(static_cast<std::size_t>(put));
+    offset += static_cast<std::uint64_t>(put);
+  }
+  return true;
+}
+
+}  // namespace
+
+DatagramJournal::DatagramJournal(std::string prefix, JournalLimits limits)
+    : prefix_(std::move(prefix)), limits_(limits) {}
+
+DatagramJournal::~DatagramJournal() {
+  const auto shared = shared_.lock();
+  for (const Segment& segment : shared->segments) {
+    if (segment.last <= released_ && !segment.path.empty()) ::unlink(segment.path.c_str());
+  }
+}
+
+std::string DatagramJournal::path_of(std::uint64_t first) const {
+  const std::string number = std::to_string(first);
+  return prefix_ + std::string(number_digits - number.size(), '0') + number;
+}
+
+Status DatagramJournal::open() {
+  const std::filesystem::path prefix(prefix_);
+  const std::string name = prefix.filename().string();
+  std::vector<std::uint64_t> numbers;
+  std::error_code problem;
+  std::filesystem::directory_iterator entry(prefix.parent_path(), problem);
+  for (; !problem && entry != std::filesystem::directory_iterator(); entry.increment(problem)) {
+    const std::string each = entry->path().filename().string();
+    if (!each.starts_with(name) || each.size() != name.size() + number_digits) continue;
+    const auto number = policy::parse_number<std::uint64_t>(
+        std::string_view(each).substr(each.find_first_not_of('0', name.size())));
+    if (number && path_of(*number) == entry->path().string()) numbers.push_back(*number);
+  }
+  if (problem) return Error(Errc::io, prefix.parent_path().string() + ": " + problem.message());
+  std::sort(numbers.begin(), numbers.end());
+  for (const std::uint64_t number : numbers) take_up(number);
+  return policy::Unit();
+}
+
+void DatagramJournal::take_up(std::uint64_t first) {
+  Segment segment;
+  segment.path = path_of(first);
+  segment.file.reset(::open(segment.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const off_t size = segment.file.valid() ? ::lseek(segment.file.get(), 0, SEEK_END) : -1;
+  if (size < 0 || static_cast<std::uint64_t>(size) > max_segment) return;
+  std::string octets(static_cast<std::size_t>(size), '\0');
+  octets.resize(read_at(segment.file.get(), octets.data(), octets.size(), 0));
+  std::string_view rest = octets;
+  segment.first = first;
+  while (const auto datagram = take_record(&rest)) {
+    if (datagram->sequence <= last_) break;
+    last_ = datagram->sequence;
+    segment.last = last_;
+    segment.octets = octets.size() - rest.size();
+  }
+  if (segment.octets == 0) {
+    ::unlink(segment.path.c_str());
+    return;
+  }
+  appended_ += segment.octets;
+  shared_.lock()->segments.push_back(std::move(segment));
+}
+
+void DatagramJournal::put(const ReceivedDatagram& datagram, std::string* batch) {
+  RecordHead head;
+  head.magic = record_magic;
+  head.length = static_cast<std::uint32_t>(datagram.octets.size());
+  head.sequence = datagram.sequence;
+  head.at = policy::unix_seconds(datagram.at);
+  head.pid = static_cast<std::int32_t>(datagram.pid);
+  head.flags = datagram.is_truncated ? flag_truncated : 0;
+  std::array<char, sizeof head> octets{};
+  std::memcpy(octets.data(), &head, sizeof head);
+  batch->append(octets.data(), octets.size());
+  batch->append(datagram.octets);
+}
+
+// Makes a segment for datagrams from number FIRST on the last one.
+bool DatagramJournal::begin_segment(std::uint64_t first, bool in_memory) {
+  Segment segment;
+  segment.first = first;
+  std::string trouble;
+  if (in_memory) {
+    segment.file.reset(::memfd_create("tlsrpt-datagrams", MFD_CLOEXEC));
+  } else {
+    segment.path = path_of(first);
+    constexpr int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+    segment.file.reset(::open(segment.path.c_str(), flags, 0600));
+    if (!segment.file.valid())
+      trouble = segment.path + ": " + std::generic_category().message(errno);
+  }
+  const auto shared = shared_.lock();
+  if (!trouble.empty()) shared->trouble = trouble;
+  if (!segment.file.valid()) return false;
+  std::uint64_t total = 0;
+  for (const Segment& each : shared->segments) {
+    if (each.path.empty() == in_memory) total += each.octets;
+  }
+  if (total >= (in_memory ? limits_.memory : limits_.disk)) {
+    if (!in_memory) {
+      shared->trouble = prefix_ + "*: there are as many as there may be";
+      ::unlink(segment.path.c_str());
+    }
+    return false;
+  }
+  if (!in_memory) shared->trouble.clear();
+  current_ = segment.file.get();
+  current_octets_ = 0;
+  shared->segments.push_back(std::move(segment));
+  return true;
+}
+
+// Writes BATCH into the current segment; where that is not possible, ends it.
+bool DatagramJournal::write(std::string_view batch, std::uint64_t first, std::uint64_t last) {
+  const bool is_written = write_at(current_, batch, current_octets_);
+  const int problem = errno;
+  const auto shared = shared_.lock();
+  Segment& segment = shared->segments.back();
+  if (!is_written) {
+    (void)!::ftruncate(current_, static_cast<off_t>(current_octets_));
+    if (!segment.path.empty())
+      shared->trouble = segment.path + ": " + std::generic_category().message(problem);
+    segment.last = std::max(segment.last, first - 1);
+    current_ = -1;
+    return false;
+  }
+  current_octets_ += batch.size();
+  segment.octets = current_octets_;
+  segment.last = last;
+  last_ = last;
+  appended_ += batch.size();
+  return true;
+}
+
+void DatagramJournal::append(std::string_view batch, std::uint64_t count, std::uint64_t last) {
+  const std::uint64_t first = last - count + 1;
+  if (current_ >= 0 && current_octets_ >= limits_.segment) current_ = -1;
+  if (current_ >= 0 && write(batch, first, last)) return;
+  for (const bool in_memory : {false, true}) {
+    if (begin_segment(first, in_memory) && write(batch, first, last)) return;
+  }
+}
+
+std::span<const ReceivedDatagram> DatagramJournal::next() {
+  datagrams_.clear();
+  int file = -1;
+  std::uint64_t end = 0;
+  {
+    const auto shared = shared_.lock();
+    for (const Segment& segment : shared->segments) {
+      if (segment.first < reading_) continue;
+      if (segment.first > reading_) offset_ = 0;
+      reading_ = segment.first;
+      file = segment.file.get();
+      end = segment.octets;
+      if (offset_ < end) break;
+    }
+  }
+  if (offset_ >= end) return {};
+  block_.resize(std::min<std::uint64_t>(block_octets, end - offset_));
+  block_.resize(read_at(file, block_.data(), block_.size(), offset_));
+  std::string_view rest = block_;
+  while (const auto datagram = take_record(&rest)) datagrams_.push_back(*datagram);
+  // A disk that lost what was written: the rest of the segment is gone.
+  const std::uint64_t taken = datagrams_.empty() ? end - offset_ : block_.size() - rest.size();
+  offset_ += taken;
+  read_ += taken;
+  return datagrams_;
+}
+
+void DatagramJournal::rewind(std::uint64_t sequence) {
+  const auto shared = shared_.lock();
+  std::uint64_t skipped = 0;
+  reading_ = 0;
+  offset_ = 0;
+  for (const Segment& segment : shared->segments) {
+    if (segment.last > sequence) break;
+    skipped += segment.octets;
+    reading_ = segment.first;
+    offset_ = segment.octets;
+  }
+  std::uint64_t all = 0;
+  for (const Segment& segment : shared->segments) all += segment.octets;
+  read_ = appended_ - (all - skipped);
+}
+
+// The last segment is the receiver's.
+void DatagramJournal::release(std::uint64_t sequence) {
+  if (sequence == released_) return;
+  released_ = sequence;
+  std::vector<Segment> done;
+  {
+    const auto shared = shared_.lock();
+    auto& segments = shared->segments;
+    while (segments.size() > 1 && segments.front().last <= sequence) {
+      done.push_back(std::move(segments.front()));
+      segments.erase(segments.begin());
+    }
+  }
+  for (const Segment& segment : done) {
+    if (!segment.path.empty()) ::unlink(segment.path.c_str());
+  }
+}
+
+std::string DatagramJournal::trouble() { return shared_.lock()->trouble; }
+
+}  // namespace tlsrpt::milter

@@ -1,0 +1,196 @@
+#include "milter/datagram/tlsrpt_input.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "reporter/run_as.h"
+
+namespace tlsrpt::milter {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::chrono::seconds retry_interval{10};
+// A queue that is too short is full again and again.
+constexpr std::chrono::minutes note_interval{1};
+constexpr std::chrono::hours warning_interval{1};
+constexpr const char* socket_trouble = "tlsrpt_socket";
+constexpr const char* journal_trouble = "datagram journal";
+
+// Numbers begin so high in a store that none of them was ever used in the one before it.
+constexpr unsigned numbers_a_second_bits = 20;
+
+std::string prefix_beside(const std::string& store) {
+  constexpr std::string_view scheme = "sqlite:";
+  return store.substr(std::min(scheme.size(), store.size())) + ".datagrams-";
+}
+
+// The lowest number of COLLECTORS, of those that have one; none: no one has.
+std::optional<std::uint64_t> lowest(std::span<Collector* const> collectors,
+                                    std::optional<std::uint64_t> (Collector::*number)() const) {
+  std::optional<std::uint64_t> found;
+  for (const Collector* collector : collectors) {
+    const auto its = (collector->*number)();
+    if (its && (!found || *its < *found)) found = its;
+  }
+  return found;
+}
+
+// Whether all of COLLECTORS can take more, after a commit where one has much.
+bool has_room(std::span<Collector* const> collectors) {
+  return std::all_of(collectors.begin(), collectors.end(), [](Collector* collector) {
+    return !collector->wants_commit() || collector->commit();
+  });
+}
+
+}  // namespace
+
+policy::Status prepare_tlsrpt_folder(const reporter::Settings& settings) {
+  if (::geteuid() != 0 || settings.tlsrpt_socket == "none") return policy::Unit{};
+  const auto user = reporter::find_run_as_user(settings);
+  if (!user) return user.error();
+  return make_socket_folder(settings.tlsrpt_socket, *user ? (*user)->uid : 0,
+                            settings.tlsrpt_socket_group);
+}
+
+TlsrptInput::TlsrptInput(const reporter::Settings& settings, const reporter::Clock& clock,
+                         DaemonLog& log, const Wakeup& wakeup, policy::UniqueFd handed_over)
+    : options_{settings.tlsrpt_socket, settings.tlsrpt_socket_group, settings.tlsrpt_socket_mode,
+               0},
+      store_(settings.store),
+      clock_(clock),
+      log_(log),
+      wakeup_(wakeup),
+      prefix_(prefix_beside(settings.store)),
+      journal_(prefix_),
+      overruns_(reporter::read_datagram_overruns(store_).value_or(reporter::DatagramOverruns())) {
+  if (handed_over.valid()) socket_ = TlsrptSocket::adopt(std::move(handed_over), options_.path);
+}
+
+// Nobody finds the socket any more when the receiver empties it for the last time.
+TlsrptInput::~TlsrptInput() {
+  if (socket_) socket_->withdraw();
+}
+
+bool TlsrptInput::start() {
+  if (socket_) return true;
+  auto made = TlsrptSocket::make(options_);
+  if (made) {
+    socket_ = *std::move(made);
+    log_.recovered(socket_trouble, "TLSRPT datagrams are received now");
+    return true;
+  }
+  log_.trouble(socket_trouble, "tlsrpt_socket: " + made.error().message() +
+                                   "; no TLSRPT datagrams until that can be had");
+  next_try_ = steady_clock::now() + retry_interval;
+  return false;
+}
+
+// Takes up what the life before left. Numbers go on from there, and from what COLLECTORS know.
+void TlsrptInput::begin(std::span<Collector* const> collectors) {
+  is_begun_ = true;
+  if (const auto status = journal_.open(); !status) log_.warning(status.error().message());
+  constexpr std::int64_t epoch = 0;
+  const auto seconds = std::max(policy::unix_seconds(clock_.now()), epoch);
+  base_ = lowest(collectors, &Collector::last_datagram)
+              .value_or(std::max(journal_.last(), static_cast<std::uint64_t>(seconds)
+                                                      << numbers_a_second_bits));
+  journal_.release(base_);
+  last_ = std::max(journal_.last(), base_);
+  if (const auto status = landing_.open(prefix_ + "landing"); !status)
+    log_.warning(status.error().message() + "; a kill may lose TLSRPT datagrams of that instant");
+  std::string batch;
+  std::uint64_t count = 0;
+  for (std::size_t i = 0; i < landing_.size(); ++i) {
+    const ReceivedDatagram datagram = landing_.at(i);
+    if (datagram.sequence <= last_) continue;
+    DatagramJournal::put(datagram, &batch);
+    last_ = datagram.sequence;
+    ++count;
+  }
+  if (count > 0) journal_.append(batch, count, last_);
+}
+
+void TlsrptInput::keep_up() {
+  if (!socket_ && steady_clock::now() >= next_try_) start();
+  if (socket_ && !receiver_) {
+    auto stop = Wakeup::make();
+    if (!stop) {
+      log_.trouble(socket_trouble, stop.error().message());
+      return;
+    }
+    receiver_.emplace(*socket_, journal_, landing_, clock_, last_, *std::move(stop),
+                      [this] { wakeup_.ring(); });
+  }
+  if (const std::string trouble = journal_.trouble(); trouble.empty()) {
+    log_.recovered(journal_trouble, "TLSRPT datagrams are kept beside the store again");
+  } else {
+    log_.trouble(journal_trouble,
+                 trouble + "; TLSRPT datagrams are kept in memory until that can be written");
+  }
+}
+
+void TlsrptInput::tell_overruns() {
+  if (const std::uint64_t count = receiver_->take_overruns(); count > 0) {
+    overruns_ = {overruns_.count + count, clock_.now()};
+    untold_overruns_ += count;
+  }
+  const auto now = steady_clock::now();
+  if (untold_overruns_ == 0) return;
+  if (now >= next_note_) {
+    // --status and --check do without where it cannot be written.
+    (void)reporter::write_datagram_overruns(store_, overruns_);
+    next_note_ = now + note_interval;
+  }
+  if (now < next_warning_) return;
+  log_.warning("the kernel's queue of TLSRPT datagrams was found full " +
+               std::to_string(untold_overruns_) +
+               " times, and whatever came then is lost: set more than net.unix.max_dgram_qlen = " +
+               std::to_string(reporter::max_queued_datagrams()) +
+               " and have the socket made again; see tlsrpt-milter(8)");
+  untold_overruns_ = 0;
+  next_warning_ = now + warning_interval;
+}
+
+void TlsrptInput::hand_over(std::span<Collector* const> collectors) {
+  if (!is_begun_) begin(collectors);
+  for (Collector* collector : collectors) {
+    if (collector->last_datagram()) continue;
+    // One for another log, after a reload: the one before it has committed everything.
+    collector->begin_datagrams(is_committed_ ? handed_ : base_);
+    // From now on a kill loses nothing. Where it fails, the daemon's next commit says so.
+    (void)collector->commit();
+  }
+  // A new collector knows what was committed, and gets the rest again; the others skip it.
+  const auto known = lowest(collectors, &Collector::last_datagram);
+  if (*known != handed_) journal_.rewind(*known);
+  keep_up();
+  if (receiver_) tell_overruns();
+  const std::uint64_t waiting = journal_.waiting();
+  std::uint64_t done = 0;
+  std::uint64_t missing = 0;
+  std::uint64_t before = *known;
+  while (done < waiting && has_room(collectors)) {
+    const auto datagrams = journal_.next();
+    if (datagrams.empty()) break;
+    for (const ReceivedDatagram& datagram : datagrams) {
+      done += datagram.octets.size();
+      if (datagram.sequence > before + 1) missing += datagram.sequence - before - 1;
+      before = std::max(before, datagram.sequence);
+    }
+    for (Collector* collector : collectors) collector->take(datagrams);
+  }
+  if (missing > 0)
+    log_.warning(std::to_string(missing) +
+                 " TLSRPT datagrams are missing in the journal: there was no room for them, or "
+                 "somebody has removed it");
+  handed_ = *lowest(collectors, &Collector::last_datagram);
+  if (const auto committed = lowest(collectors, &Collector::committed_datagram)) {
+    is_committed_ = true;
+    journal_.release(*committed);
+  }
+}
+
+}  // namespace tlsrpt::milter

@@ -1,0 +1,59 @@
+#include "milter/datagram/tlsrpt_receiver.h"
+
+#include <poll.h>
+
+#include <array>
+#include <utility>
+
+namespace tlsrpt::milter {
+namespace {
+
+// The daemon looks once a second; so much is worth waking it before.
+constexpr std::uint64_t much = 512UL * 1024;
+
+}  // namespace
+
+TlsrptReceiver::TlsrptReceiver(const TlsrptSocket& socket, DatagramJournal& journal,
+                               DatagramLanding& landing, const reporter::Clock& clock,
+                               std::uint64_t last, Wakeup stop, std::function<void()> wake)
+    : socket_(socket),
+      journal_(journal),
+      landing_(landing),
+      clock_(clock),
+      last_(last),
+      stop_(std::move(stop)),
+      wake_(std::move(wake)) {
+  thread_ = std::jthread([this] { run(); });
+}
+
+TlsrptReceiver::~TlsrptReceiver() {
+  stops_ = true;
+  stop_.ring();
+  thread_.join();
+}
+
+void TlsrptReceiver::run() {
+  while (!stops_) {
+    std::array<pollfd, 2> watched{{{socket_.fd(), POLLIN, 0}, {stop_.fd(), POLLIN, 0}}};
+    ::poll(watched.data(), watched.size(), -1);
+    drain();
+  }
+  drain();
+}
+
+void TlsrptReceiver::drain() {
+  std::size_t count = 0;
+  do {
+    // Between two batches it is as full as it gets.
+    if (socket_.is_full()) ++overruns_;
+    count = landing_.receive(socket_.fd(), last_ + 1, clock_.now());
+    if (count == 0) return;
+    batch_.clear();
+    for (std::size_t i = 0; i < count; ++i) DatagramJournal::put(landing_.at(i), &batch_);
+    last_ += count;
+    journal_.append(batch_, count, last_);
+    if (journal_.waiting() > much) wake_();
+  } while (count == DatagramLanding::max_batch);
+}
+
+}  // namespace tlsrpt::milter

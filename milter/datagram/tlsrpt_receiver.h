@@ -1,0 +1,53 @@
+// TlsrptReceiver: takes TLSRPT datagrams off their socket, in a thread of its own.
+//
+// It does nothing else, so that the kernel's short queue is emptied whatever the daemon waits for:
+// each batch goes to the journal as it is, where the daemon's thread finds it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "milter/datagram/datagram_journal.h"
+#include "milter/datagram/datagram_landing.h"
+#include "milter/datagram/tlsrpt_socket.h"
+#include "milter/wakeup.h"
+#include "reporter/clock.h"
+
+namespace tlsrpt::milter {
+
+class TlsrptReceiver {
+ public:
+  // Begins to receive; the first datagram gets the number after LAST. WAKE is called when much has
+  // come together. Everything outlives the receiver. STOP is its own, to end its wait.
+  TlsrptReceiver(const TlsrptSocket& socket, DatagramJournal& journal, DatagramLanding& landing,
+                 const reporter::Clock& clock, std::uint64_t last, Wakeup stop,
+                 std::function<void()> wake);
+  // Everything that the socket holds is in the journal afterwards.
+  ~TlsrptReceiver();
+  TlsrptReceiver(const TlsrptReceiver&) = delete;
+  TlsrptReceiver& operator=(const TlsrptReceiver&) = delete;
+
+  // How many times the kernel's queue was found full since the last call. Any thread.
+  std::uint64_t take_overruns() { return overruns_.exchange(0); }
+
+ private:
+  void run();
+  void drain();
+
+  const TlsrptSocket& socket_;
+  DatagramJournal& journal_;
+  DatagramLanding& landing_;
+  const reporter::Clock& clock_;
+  std::uint64_t last_;
+  const Wakeup stop_;
+  const std::function<void()> wake_;
+  std::string batch_;
+  std::atomic<bool> stops_{false};
+  std::atomic<std::uint64_t> overruns_{0};
+  std::jthread thread_;
+};
+
+}  // namespace tlsrpt::milter

@@ -1,0 +1,83 @@
+// CheckFacts: what `--check` has learned about this machine, and what it has to say about it.
+//
+// Gathered by gather_facts.h; judged by check_rules.h, which asks nobody anything.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "policy/utc_day.h"
+#include "reporter/datagram_overruns.h"
+#include "reporter/postfix/postconf.h"
+
+namespace tlsrpt::reporter {
+
+// One line of master.cf.
+struct PostfixService {
+  std::string name;  // "smtp/inet", as `postconf -P` names it.
+  std::string program;
+  bool is_chrooted = false;
+  PostfixValues overrides;  // Its `-o name=value`.
+};
+
+struct PostfixFacts {
+  std::string directory;
+  std::string problem;  // Why it could not be asked; empty: it could.
+  PostfixValues values;
+  std::vector<PostfixService> services;
+  // Why smtpd(8) and cleanup(8) cannot connect to the milter's socket; empty: they can.
+  std::string milter_problem;
+};
+
+struct LogFacts {
+  std::string source;   // "file:/var/log/mail.log"
+  std::string problem;  // Why we cannot read it; empty: we can.
+};
+
+enum class Validation : std::uint8_t { not_asked, secure, insecure, failed };
+
+struct CheckFacts {
+  std::string user;  // Who we are.
+  std::string config_file;
+  policy::UtcSeconds now{};
+
+  std::string postfix_problem;  // Why no Postfix was asked, and should have been.
+  std::vector<PostfixFacts> postfix;
+
+  std::string log_problem;  // No log could be named.
+  std::vector<LogFacts> logs;
+
+  std::string store;  // Path of the file.
+  std::string store_problem;
+  std::optional<policy::UtcSeconds> newest_commit;  // By a collector.
+
+  std::string mail_transport;
+  std::string transport_problem;
+  std::string mail_from;
+  std::string dkim_domain;  // Empty: we do not sign.
+
+  std::string milter_socket = "none";  // "unix:/PATH", "inet:PORT@HOST", "none".
+  std::string milter_silence;          // Why nobody answers there as a milter; empty: it does.
+  std::string tlsrpt_socket = "none";  // "/PATH", "none".
+  unsigned max_queued_datagrams = 0;   // net.unix.max_dgram_qlen; 0: not known.
+  std::optional<DatagramOverruns> overruns;
+
+  bool is_clock_unsynchronised = false;
+  Validation validation = Validation::not_asked;  // Of the system's resolver.
+  std::string resolver;                           // Its address, or why it was not asked.
+};
+
+struct CheckFinding {
+  enum class Level : std::uint8_t {
+    hint,   // Worth a look.
+    fault,  // To be mended.
+  };
+  Level level = Level::fault;
+  std::string check;  // Name of the check that found it.
+  std::string text;
+  std::vector<std::string> commands;  // What mends it, for a shell of root.
+};
+
+}  // namespace tlsrpt::reporter

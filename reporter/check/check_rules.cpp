@@ -1,0 +1,570 @@
+#include "reporter/check/check_rules.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <iterator>
+#include <utility>
+
+#include "policy/text.h"
+#include "reporter/postfix/relay_hosts.h"
+
+namespace tlsrpt::reporter {
+namespace {
+
+using Level = CheckFinding::Level;
+
+// A clock that differs by more shows in stamps of a log, in days, in signatures of DNSSEC.
+constexpr std::chrono::minutes clock_tolerance{10};
+
+// "postconf -c DIRECTORY", the usual directory left out.
+std::string postconf_of(const PostfixFacts& postfix) {
+  if (postfix.directory.empty() || postfix.directory == "/etc/postfix") return "postconf";
+  return "postconf -c " + postfix.directory;
+}
+
+std::string reload_of(const PostfixFacts& postfix) {
+  if (postfix.directory.empty() || postfix.directory == "/etc/postfix") return "postfix reload";
+  return "postfix -c " + postfix.directory + " reload";
+}
+
+std::string value(const PostfixFacts& postfix, std::string_view name) {
+  return value_of(postfix.values, name);
+}
+
+// Major and minor and patch level of "3.10.3" or "3.11-20251020".
+std::array<unsigned, 3> version_of(const PostfixFacts& postfix) {
+  std::array<unsigned, 3> parts{};
+  const std::string text = value(postfix, "mail_version");
+  std::size_t part = 0;
+  for (const char c : text) {
+    if (c >= '0' && c <= '9') {
+      parts[part] = parts[part] * 10 + static_cast<unsigned>(c - '0');
+    } else if (c != '.' || ++part == parts.size()) {
+      break;
+    }
+  }
+  return parts;
+}
+
+bool is_smtp_client(const PostfixService& service) { return service.program == "smtp"; }
+
+// A setting of main.cf, or the override of one service.
+std::string mend(const PostfixFacts& postfix, const PostfixService& service, std::string_view name,
+                 std::string_view wanted) {
+  const std::string setting = std::string(name) + "=" + std::string(wanted);
+  if (service.overrides.find(name) == service.overrides.end())
+    return postconf_of(postfix) + " -e '" + setting + "'";
+  return postconf_of(postfix) + " -P '" + service.name + "/" + setting + "'";
+}
+
+// Reports SERVICE's value of NAME, once for main.cf.
+void add_setting(const PostfixFacts& postfix, const PostfixService& service, Level level,
+                 std::string_view check, std::string_view name, std::string_view wanted,
+                 const std::string& why, CheckFindings* findings) {
+  const std::string command = mend(postfix, service, name, wanted);
+  const bool is_known =
+      std::any_of(findings->begin(), findings->end(), [&command](const CheckFinding& finding) {
+        return !finding.commands.empty() && finding.commands.front() == command;
+      });
+  if (is_known) return;
+  const bool is_own = service.overrides.find(name) != service.overrides.end();
+  findings->push_back({level,
+                       std::string(check),
+                       std::string(name) + " is \"" + effective(postfix, service, name) + "\"" +
+                           (is_own ? " for the service " + service.name : std::string()) + ": " +
+                           why,
+                       {command, reload_of(postfix)}});
+}
+
+void check_postfix(const CheckFacts& facts, CheckFindings* findings) {
+  if (!facts.postfix_problem.empty()) {
+    findings->push_back(
+        {Level::hint, "postfix", facts.postfix_problem + "; its settings are not checked", {}});
+  }
+  for (const PostfixFacts& postfix : facts.postfix) {
+    if (!postfix.problem.empty())
+      findings->push_back({Level::fault, "postfix", postfix.problem, {"postfix check"}});
+  }
+}
+
+void check_tls_logging(const CheckFacts& facts, CheckFindings* findings) {
+  for (const PostfixFacts& postfix : facts.postfix) {
+    for (const PostfixService& service : postfix.services) {
+      if (!is_smtp_client(service) || effective(postfix, service, "smtp_tls_loglevel") != "0")
+        continue;
+      add_setting(postfix, service, Level::fault, "tls-logging", "smtp_tls_loglevel", "1",
+                  "successful TLS sessions are not logged, and look like none", findings);
+    }
+  }
+}
+
+void check_tls_level(const CheckFacts& facts, CheckFindings* findings) {
+  for (const PostfixFacts& postfix : facts.postfix) {
+    for (const PostfixService& service : postfix.services) {
+      if (!is_smtp_client(service)) continue;
+      const std::string level = effective(postfix, service, "smtp_tls_security_level");
+      const bool is_legacy = effective(postfix, service, "smtp_use_tls") == "yes" ||
+                             effective(postfix, service, "smtp_enforce_tls") == "yes";
+      if (level == "none" || (level.empty() && !is_legacy)) {
+        add_setting(postfix, service, Level::fault, "tls-level", "smtp_tls_security_level", "may",
+                    "mail is sent without TLS, there is nothing to report", findings);
+      }
+    }
+  }
+}
+
+void check_log(const CheckFacts& facts, CheckFindings* findings) {
+  if (!facts.log_problem.empty()) findings->push_back({Level::fault, "log", facts.log_problem, {}});
+  for (const LogFacts& log : facts.logs) {
+    if (log.problem.empty()) continue;
+    constexpr std::string_view file = "file:";
+    std::vector<std::string> commands;
+    if (log.source.starts_with(file)) {
+      const std::string path = log.source.substr(file.size());
+      commands = {"adduser " + facts.user + " adm", "chgrp adm " + path + " && chmod g+r " + path};
+    } else {
+      commands = {"adduser " + facts.user + " systemd-journal"};
+    }
+    commands.emplace_back("systemctl restart tlsrpt-milter");
+    findings->push_back(
+        {Level::fault, "log",
+         log.source + " cannot be read by the user " + facts.user + ": " + log.problem,
+         std::move(commands)});
+  }
+}
+
+void check_store(const CheckFacts& facts, CheckFindings* findings) {
+  if (facts.store_problem.empty()) return;
+  const std::string folder = facts.store.substr(0, facts.store.rfind('/'));
+  findings->push_back(
+      {Level::fault,
+       "store",
+       facts.store + " cannot be used by the user " + facts.user + ": " + facts.store_problem,
+       {"install -d -o " + facts.user + " -m 0750 " + folder,
+        "chown " + facts.user + ": " + facts.store + "*"}});
+}
+
+void check_transport(const CheckFacts& facts, CheckFindings* findings) {
+  if (facts.transport_problem.empty()) return;
+  findings->push_back({Level::fault,
+                       "mail-transport",
+                       "mail_transport " + facts.mail_transport + ": " + facts.transport_problem,
+                       {"editor " + facts.config_file + "  # mail_transport"}});
+}
+
+// --- reports and TLS ---------------------------------------------------------------------------
+
+bool enforces_tls(const PostfixFacts& postfix, const PostfixService& service) {
+  const std::string level = effective(postfix, service, "smtp_tls_security_level");
+  const std::string maps = effective(postfix, service, "smtp_tls_policy_maps");
+  const bool is_opportunistic = level.empty() || level == "none" || level == "may";
+  return !is_opportunistic || (!maps.empty() && maps != "static:may");
+}
+
+// The service that mail from SENDER leaves by; "smtp" where nothing else is said.
+std::string service_for(const PostfixFacts& postfix, std::string_view sender) {
+  const std::string domain = "@" + std::string(sender.substr(sender.rfind('@') + 1));
+  for (const LookupTable& table :
+       lookup_tables(value(postfix, "sender_dependent_default_transport_maps"))) {
+    std::string text = table.name;
+    for (char& c : text) {
+      if (c == '{' || c == '}' || c == '=' || c == ',') c = ' ';
+    }
+    const auto words = policy::split_words(text);
+    for (std::size_t i = 0; i + 1 < words.size(); ++i) {
+      const std::string key = policy::to_lower(words[i]);
+      if (key == policy::to_lower(sender) || key == policy::to_lower(domain))
+        return std::string(words[i + 1].substr(0, words[i + 1].find(':')));
+    }
+    if (table.type != "inline") return {};  // Not to be told from here.
+  }
+  const std::string transport = value(postfix, "default_transport");
+  return transport.empty() ? "smtp" : transport.substr(0, transport.find(':'));
+}
+
+const PostfixService* find_service(const PostfixFacts& postfix, const std::string& name) {
+  const auto found =
+      std::find_if(postfix.services.begin(), postfix.services.end(),
+                   [&](const PostfixService& each) { return each.name == name + "/unix"; });
+  return found == postfix.services.end() ? nullptr : &*found;
+}
+
+bool has_tlsrpt_on(const PostfixFacts& postfix) {
+  return value(postfix, "smtp_tlsrpt_enable") == "yes";
+}
+
+bool leaves_by_local_postfix(const CheckFacts& facts) {
+  return facts.mail_transport.starts_with("sendmail:");
+}
+
+// A transport of their own for reports: TLS where it can be had, no policy that stops them.
+std::vector<std::string> own_transport(const CheckFacts& facts, const PostfixFacts& postfix) {
+  const std::string postconf = postconf_of(postfix);
+  const PostfixService* smtp = find_service(postfix, "smtp");
+  const std::string chroot = smtp != nullptr && smtp->is_chrooted ? "y" : "n";
+  const std::string service = "tlsrpt-out/unix";
+  const std::string maps = value(postfix, "sender_dependent_default_transport_maps");
+  std::vector<std::string> commands{
+      postconf + " -M '" + service + "=tlsrpt-out unix - - " + chroot + " - - smtp'",
+      postconf + " -P '" + service + "/smtp_tls_security_level=may' '" + service +
+          "/smtp_tls_policy_maps=static:may' '" + service + "/syslog_name=postfix/tlsrpt-out'"};
+  if (has_tlsrpt_on(postfix))
+    commands.push_back(postconf + " -P '" + service + "/smtp_tlsrpt_enable=no'");
+  commands.push_back(postconf + " -e 'sender_dependent_default_transport_maps=inline:{ {" +
+                     facts.mail_from + " = tlsrpt-out:} }" + (maps.empty() ? "" : ", ") + maps +
+                     "'");
+  commands.push_back(reload_of(postfix));
+  return commands;
+}
+
+void check_report_tls(const CheckFacts& facts, CheckFindings* findings) {
+  for (const PostfixFacts& postfix : facts.postfix) {
+    if (!postfix.problem.empty()) continue;
+    if (version_of(postfix) >= std::array<unsigned, 3>{3, 10, 0} &&
+        value(postfix, "tls_required_enable") != "no")
+      continue;  // It honours the TLS-Required field of our reports.
+    if (!value(postfix, "transport_maps").empty()) {
+      findings->push_back({Level::hint,
+                           "report-tls",
+                           "reports to the domains in transport_maps leave by the services that "
+                           "are named there, under the TLS policies of these",
+                           {postconf_of(postfix) + " transport_maps"}});
+    }
+    const std::string name = service_for(postfix, facts.mail_from);
+    const PostfixService* service = find_service(postfix, name);
+    if (service != nullptr && !enforces_tls(postfix, *service)) continue;
+    findings->push_back(
+        {name.empty() ? Level::hint : Level::fault, "report-tls",
+         "reports leave under the TLS policies of other mail, and this Postfix does not know "
+         "TLS-Required: a report about broken TLS may be stopped by it",
+         own_transport(facts, postfix)});
+  }
+}
+
+void check_report_loop(const CheckFacts& facts, CheckFindings* findings) {
+  for (const PostfixFacts& postfix : facts.postfix) {
+    const auto version = version_of(postfix);
+    if (!has_tlsrpt_on(postfix) || version[0] != 3 || version[1] != 10 || version[2] > 3) continue;
+    const PostfixService* service = find_service(postfix, service_for(postfix, facts.mail_from));
+    if (service != nullptr && effective(postfix, *service, "smtp_tlsrpt_enable") == "no") continue;
+    findings->push_back({Level::fault, "report-loop",
+                         "Postfix " + value(postfix, "mail_version") +
+                             " counts the sessions of reports, too: reports cause reports; 3.10.4 "
+                             "and later do not",
+                         own_transport(facts, postfix)});
+  }
+}
+
+void check_tlsrpt_socket(const CheckFacts& facts, CheckFindings* findings) {
+  for (const PostfixFacts& postfix : facts.postfix) {
+    if (!has_tlsrpt_on(postfix)) continue;
+    std::string socket = value(postfix, "smtp_tlsrpt_socket_name");
+    if (socket.empty()) continue;
+    if (!socket.starts_with('/')) socket = value(postfix, "queue_directory") + "/" + socket;
+    if (facts.tlsrpt_socket == socket) continue;
+    findings->push_back({Level::fault,
+                         "tlsrpt-socket",
+                         "Postfix sends TLSRPT datagrams to " + socket +
+                             ", which is not ours (tlsrpt_socket = " + facts.tlsrpt_socket +
+                             "): if somebody else makes reports of them, domains get two",
+                         {postconf_of(postfix) + " -e smtp_tlsrpt_enable=no", reload_of(postfix)}});
+  }
+}
+
+void check_tlsrpt_queue(const CheckFacts& facts, CheckFindings* findings) {
+  // What systemd sets; the kernel's own 10 are full when ten sessions begin at once.
+  constexpr unsigned usual_length = 512;
+  const bool was_full =
+      facts.overruns && facts.now - facts.overruns->last < std::chrono::hours(7 * 24);
+  const bool is_short = facts.max_queued_datagrams > 0 && facts.max_queued_datagrams < usual_length;
+  if (!was_full && !is_short) return;
+  const unsigned wanted = std::max(4 * facts.max_queued_datagrams, usual_length);
+  const std::string setting = "net.unix.max_dgram_qlen=" + std::to_string(wanted);
+  const std::string length = std::to_string(facts.max_queued_datagrams);
+  findings->push_back(
+      {was_full ? Level::fault : Level::hint,
+       "tlsrpt-queue",
+       was_full ? "the kernel's queue of TLSRPT datagrams was found full " +
+                      std::to_string(facts.overruns->count) + " times, last at " +
+                      policy::to_text(facts.overruns->last) + ": what came then is lost"
+                : "the kernel keeps only " + length + " TLSRPT datagrams while we are busy",
+       {"echo " + setting + " > /etc/sysctl.d/90-tlsrpt.conf",
+        "sysctl -p /etc/sysctl.d/90-tlsrpt.conf",
+        "systemctl try-restart tlsrpt-milter.socket tlsrpt-milter.service"}});
+}
+
+// --- milter ------------------------------------------------------------------------------------
+
+// How smtpd_milters names the milter's socket: relative to the queue directory, so that it means
+// the same with chroot and without.
+std::string milter_name(const CheckFacts& facts, const PostfixFacts& postfix) {
+  constexpr std::string_view unix_prefix = "unix:";
+  constexpr std::string_view inet_prefix = "inet:";
+  if (facts.milter_socket.starts_with(inet_prefix)) {
+    const std::string rest = facts.milter_socket.substr(inet_prefix.size());
+    const std::size_t at = rest.find('@');
+    return "inet:" + rest.substr(at + 1) + ":" + rest.substr(0, at);
+  }
+  const std::string path = facts.milter_socket.substr(unix_prefix.size());
+  const std::string queue = value(postfix, "queue_directory") + "/";
+  return path.starts_with(queue) ? "unix:" + path.substr(queue.size()) : "unix:" + path;
+}
+
+bool names_milter(std::string_view milters, const std::string& name, const std::string& full) {
+  std::string text(milters);
+  std::replace(text.begin(), text.end(), ',', ' ');
+  for (const std::string_view word : policy::split_words(text)) {
+    std::string each(word);
+    if (each.starts_with("local:")) each.replace(0, 6, "unix:");
+    if (each.starts_with("unix:/") && !name.starts_with("unix:/") && each != full)
+      each.erase(5, 1);  // As a chrooted service sees it.
+    if (each == name || each == full) return true;
+  }
+  return false;
+}
+
+// The services of PROGRAM; where there is none, one without overrides, for main.cf.
+std::vector<PostfixService> services_of(const PostfixFacts& postfix, std::string_view program) {
+  std::vector<PostfixService> services;
+  std::copy_if(postfix.services.begin(), postfix.services.end(), std::back_inserter(services),
+               [program](const PostfixService& service) { return service.program == program; });
+  if (services.empty()) services.emplace_back();
+  return services;
+}
+
+// PARAMETER of SERVICE must name our milter.
+void check_milter_named(const CheckFacts& facts, const PostfixFacts& postfix,
+                        const PostfixService& service, std::string_view parameter,
+                        CheckFindings* findings) {
+  const std::string name = milter_name(facts, postfix);
+  const std::string now = effective(postfix, service, parameter);
+  if (names_milter(now, name, facts.milter_socket)) return;
+  const bool is_own = service.overrides.find(parameter) != service.overrides.end();
+  // A blank would end the value in master.cf.
+  const std::string separator = is_own ? "," : ", ";
+  add_setting(postfix, service, Level::fault, "milter", parameter,
+              now.empty() ? name : now + separator + name,
+              "it does not name our milter, and reports are told by their log lines alone",
+              findings);
+}
+
+// Mail that comes in by SERVICE must not pass the milters by.
+void check_milter_met(const PostfixFacts& postfix, const PostfixService& service,
+                      CheckFindings* findings) {
+  constexpr std::string_view parameter = "receive_override_options";
+  std::string options = effective(postfix, service, parameter);
+  std::replace(options.begin(), options.end(), ',', ' ');
+  const auto words = policy::split_words(options);
+  if (std::find(words.begin(), words.end(), "no_milters") == words.end()) return;
+  std::string others;
+  for (const std::string_view word : words) {
+    if (word != "no_milters") others += (others.empty() ? "" : ",") + std::string(word);
+  }
+  add_setting(postfix, service, Level::hint, "milter", parameter, others,
+              "what comes in there is known by the log alone, which suffices behind a content "
+              "filter",
+              findings);
+}
+
+void check_milter(const CheckFacts& facts, CheckFindings* findings) {
+  if (!facts.milter_silence.empty()) {
+    findings->push_back(
+        {Level::fault,
+         "milter",
+         "the milter at " + facts.milter_socket + " does not answer: " + facts.milter_silence,
+         {"systemctl enable --now tlsrpt-milter"}});
+  }
+  for (const PostfixFacts& postfix : facts.postfix) {
+    if (!postfix.problem.empty()) continue;
+    for (const PostfixService& service : services_of(postfix, "smtpd")) {
+      check_milter_named(facts, postfix, service, "smtpd_milters", findings);
+      check_milter_met(postfix, service, findings);
+    }
+    for (const PostfixService& service : services_of(postfix, "cleanup"))
+      check_milter_named(facts, postfix, service, "non_smtpd_milters", findings);
+    if (postfix.milter_problem.empty()) continue;
+    findings->push_back({Level::fault,
+                         "milter",
+                         "the user " + value(postfix, "mail_owner") +
+                             " cannot reach the milter: " + postfix.milter_problem,
+                         {"editor " + facts.config_file +
+                              "  # milter_socket, milter_socket_group, milter_socket_mode",
+                          "systemctl restart tlsrpt-milter"}});
+  }
+}
+
+// --- machine -----------------------------------------------------------------------------------
+
+void check_resolver(const CheckFacts& facts, CheckFindings* findings) {
+  for (const PostfixFacts& postfix : facts.postfix) {
+    if (!uses_dane(postfix)) continue;
+    if (value(postfix, "smtp_dns_support_level") != "dnssec") {
+      findings->push_back(
+          {Level::fault,
+           "resolver",
+           "DANE is in use, and smtp_dns_support_level is not dnssec: TLSA records "
+           "are not looked up",
+           {postconf_of(postfix) + " -e smtp_dns_support_level=dnssec", reload_of(postfix)}});
+    }
+    if (facts.validation == Validation::insecure || facts.validation == Validation::failed) {
+      findings->push_back(
+          {Level::fault,
+           "resolver",
+           "DANE is in use, and the resolver " + facts.resolver +
+               (facts.validation == Validation::failed
+                    ? " does not answer"
+                    : " does not say that signed answers are authentic (AD)"),
+           {"apt-get install unbound", "echo 'nameserver 127.0.0.1' >/etc/resolv.conf"}});
+    }
+  }
+}
+
+void check_clock(const CheckFacts& facts, CheckFindings* findings) {
+  if (facts.newest_commit && *facts.newest_commit > facts.now + clock_tolerance) {
+    findings->push_back(
+        {Level::fault,
+         "clock",
+         "it is " + policy::to_text(facts.now) + ", but the collector has committed at " +
+             policy::to_text(*facts.newest_commit) + ": the clock is, or was, wrong",
+         {"timedatectl set-ntp true"}});
+  } else if (facts.is_clock_unsynchronised) {
+    findings->push_back({Level::hint,
+                         "clock",
+                         "nobody keeps the clock of this machine right",
+                         {"timedatectl set-ntp true"}});
+  }
+}
+
+// Whether DOMAIN is PARENT or below it.
+bool is_within(const std::string& domain, const std::string& parent) {
+  return domain == parent || domain.ends_with("." + parent);
+}
+
+// The present non_smtpd_milters, ours where it is missing, and a signer.
+std::string signing_milters(const CheckFacts& facts, const PostfixFacts& postfix) {
+  std::string milters = value(postfix, "non_smtpd_milters");
+  const auto add = [&milters](const std::string& name) {
+    milters += (milters.empty() ? "" : ", ") + name;
+  };
+  if (facts.milter_socket != "none") {
+    const std::string ours = milter_name(facts, postfix);
+    if (!names_milter(milters, ours, facts.milter_socket)) add(ours);
+  }
+  add("unix:opendkim/opendkim.sock");
+  return milters;
+}
+
+void check_signature(const CheckFacts& facts, CheckFindings* findings) {
+  const std::string domain = facts.mail_from.substr(facts.mail_from.rfind('@') + 1);
+  if (!facts.dkim_domain.empty()) {
+    if (is_within(domain, facts.dkim_domain)) return;
+    findings->push_back({Level::fault,
+                         "signature",
+                         "reports come from " + facts.mail_from + " and are signed for " +
+                             facts.dkim_domain + ": recipients ignore them",
+                         {"editor " + facts.config_file + "  # mail_from, dkim_domain"}});
+    return;
+  }
+  for (const PostfixFacts& postfix : facts.postfix) {
+    if (!postfix.problem.empty()) continue;
+    // A milter other than ours, or a content filter, may sign.
+    std::string milters = value(postfix, "non_smtpd_milters");
+    std::replace(milters.begin(), milters.end(), ',', ' ');
+    const std::string ours =
+        facts.milter_socket == "none" ? std::string() : milter_name(facts, postfix);
+    const auto words = policy::split_words(milters);
+    const bool has_other = std::any_of(words.begin(), words.end(), [&](std::string_view word) {
+      return !names_milter(word, ours, facts.milter_socket);
+    });
+    if (has_other || !value(postfix, "content_filter").empty()) continue;
+    findings->push_back(
+        {Level::fault,
+         "signature",
+         "nobody seems to sign reports from " + facts.mail_from +
+             " (no milter in non_smtpd_milters): recipients ignore reports without "
+             "a DKIM signature of " +
+             domain,
+         {"apt-get install opendkim",
+          postconf_of(postfix) + " -e 'non_smtpd_milters=" + signing_milters(facts, postfix) + "'",
+          reload_of(postfix)}});
+  }
+}
+
+bool always(const CheckFacts& /*facts*/) { return true; }
+
+bool knows_postfix(const CheckFacts& facts) {
+  return std::any_of(facts.postfix.begin(), facts.postfix.end(),
+                     [](const PostfixFacts& postfix) { return postfix.problem.empty(); });
+}
+
+bool was_postfix_wanted(const CheckFacts& facts) {
+  return !facts.postfix.empty() || !facts.postfix_problem.empty();
+}
+
+bool has_milter(const CheckFacts& facts) {
+  return facts.milter_socket != "none" && knows_postfix(facts);
+}
+
+bool receives_datagrams(const CheckFacts& facts) { return facts.tlsrpt_socket != "none"; }
+
+bool has_log(const CheckFacts& facts) { return !facts.logs.empty() || !facts.log_problem.empty(); }
+
+bool sends_by_known_postfix(const CheckFacts& facts) {
+  return leaves_by_local_postfix(facts) && knows_postfix(facts);
+}
+
+bool signs_or_knows_postfix(const CheckFacts& facts) {
+  return !facts.dkim_domain.empty() || sends_by_known_postfix(facts);
+}
+
+bool has_dane(const CheckFacts& facts) {
+  return std::any_of(facts.postfix.begin(), facts.postfix.end(), uses_dane);
+}
+
+constexpr auto table = std::to_array<Check>({
+    {"postfix", "the local Postfix can be asked", was_postfix_wanted, check_postfix},
+    {"tls-level", "Postfix sends with TLS", knows_postfix, check_tls_level},
+    {"tls-logging", "Postfix logs TLS sessions", knows_postfix, check_tls_logging},
+    {"log", "the log can be read", has_log, check_log},
+    {"milter", "Postfix knows the milter and can reach it", has_milter, check_milter},
+    {"tlsrpt-socket", "TLSRPT datagrams go to nobody else", knows_postfix, check_tlsrpt_socket},
+    {"tlsrpt-queue", "TLSRPT datagrams find room", receives_datagrams, check_tlsrpt_queue},
+    {"report-tls", "reports are not stopped by TLS policies", sends_by_known_postfix,
+     check_report_tls},
+    {"report-loop", "Postfix counts no reports", knows_postfix, check_report_loop},
+    {"signature", "reports can be signed for the domain that they come from",
+     signs_or_knows_postfix, check_signature},
+    {"mail-transport", "reports by mail can be handed over", always, check_transport},
+    {"store", "the store can be written", always, check_store},
+    {"resolver", "the resolver does for DANE", has_dane, check_resolver},
+    {"clock", "the clock is right", always, check_clock},
+});
+
+}  // namespace
+
+std::span<const Check> check_table() { return table; }
+
+CheckFindings run_checks(const CheckFacts& facts) {
+  CheckFindings findings;
+  for (const Check& check : table) {
+    if (check.applies(facts)) check.run(facts, &findings);
+  }
+  return findings;
+}
+
+std::string effective(const PostfixFacts& postfix, const PostfixService& service,
+                      std::string_view name) {
+  const auto own = service.overrides.find(name);
+  return own != service.overrides.end() ? own->second : value_of(postfix.values, name);
+}
+
+bool uses_dane(const PostfixFacts& postfix) {
+  return std::any_of(
+      postfix.services.begin(), postfix.services.end(), [&postfix](const PostfixService& service) {
+        return is_smtp_client(service) &&
+               effective(postfix, service, "smtp_tls_security_level").starts_with("dane");
+      });
+}
+
+}  // namespace tlsrpt::reporter

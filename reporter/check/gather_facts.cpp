@@ -1,0 +1,215 @@
+#include "reporter/check/gather_facts.h"
+
+#include <sys/timex.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "policy/text.h"
+#include "policy/unique_fd.h"
+#include "reporter/check/check_rules.h"
+#include "reporter/check/dns_probe.h"
+#include "reporter/check/reach.h"
+#include "reporter/options/journal_place.h"
+#include "reporter/options/log_source.h"
+#include "reporter/run_as.h"
+#include "reporter/store/store.h"
+
+namespace tlsrpt::reporter {
+namespace {
+
+using policy::Errc;
+
+constexpr std::array<std::string_view, 23> parameters{"config_directory",
+                                                      "content_filter",
+                                                      "default_transport",
+                                                      "mail_owner",
+                                                      "mail_version",
+                                                      "maillog_file",
+                                                      "multi_instance_directories",
+                                                      "non_smtpd_milters",
+                                                      "queue_directory",
+                                                      "receive_override_options",
+                                                      "sender_dependent_default_transport_maps",
+                                                      "smtp_dns_support_level",
+                                                      "smtp_enforce_tls",
+                                                      "smtp_tls_loglevel",
+                                                      "smtp_tls_policy_maps",
+                                                      "smtp_tls_security_level",
+                                                      "smtp_tlsrpt_enable",
+                                                      "smtp_tlsrpt_socket_name",
+                                                      "smtp_use_tls",
+                                                      "smtpd_milters",
+                                                      "syslog_name",
+                                                      "tls_required_enable",
+                                                      "transport_maps"};
+
+bool is_word(const std::vector<std::string>& values, std::string_view word) {
+  return values.size() == 1 && values.front() == word;
+}
+
+void gather_all_postfix(const Settings& settings, CheckFacts* facts) {
+  if (is_word(settings.postfix_config, "none")) return;
+  const bool is_auto = is_word(settings.postfix_config, "auto");
+  std::vector<std::string> directories =
+      is_auto ? std::vector<std::string>{""} : settings.postfix_config;
+  for (std::size_t i = 0; i < directories.size(); ++i) {
+    PostfixFacts postfix = gather_postfix(directories[i], usual_postconf());
+    if (is_auto && i == 0) {
+      std::string others = value_of(postfix.values, "multi_instance_directories");
+      std::replace(others.begin(), others.end(), ',', ' ');
+      for (const std::string_view other : policy::split_words(others))
+        directories.emplace_back(other);
+    }
+    facts->postfix.push_back(std::move(postfix));
+  }
+  if (is_auto && run_postconf("", {"mail_version"}, usual_postconf()).ok()) return;
+  if (is_auto) {
+    facts->postfix_problem = facts->postfix.front().problem;
+    facts->postfix.clear();
+  }
+}
+
+std::string log_problem(const LogSource& source) {
+  if (source.kind == LogSource::Kind::journal) {
+    const auto status = check_journal(source.place);
+    return status.ok() ? std::string() : status.error().message();
+  }
+  return reading_problem(source.place);
+}
+
+void gather_logs(const Settings& settings, CheckFacts* facts) {
+  std::vector<PostfixConfig> instances;
+  for (const PostfixFacts& postfix : facts->postfix) {
+    PostfixConfig config;
+    config.directory = postfix.directory;
+    config.maillog_file = value_of(postfix.values, "maillog_file");
+    instances.push_back(std::move(config));
+  }
+  const auto sources = resolve_log_source(settings.log_source, instances);
+  if (!sources.ok()) {
+    facts->log_problem = sources.error().message();
+    return;
+  }
+  for (const LogSource& source : *sources) {
+    if (source.kind == LogSource::Kind::none) continue;
+    facts->logs.push_back({source.text(), log_problem(source)});
+  }
+}
+
+void gather_store(const Settings& settings, CheckFacts* facts) {
+  constexpr std::string_view scheme = "sqlite:";
+  facts->store = settings.store.substr(std::min(scheme.size(), settings.store.size()));
+  facts->store_problem = writing_problem(facts->store);
+  const auto store = open_store(settings.store, StoreAccess::read_only, {});
+  if (!store.ok()) {
+    const bool is_absent = store.error().code() == Errc::not_found;
+    if (facts->store_problem.empty() && !is_absent) facts->store_problem = store.error().message();
+    return;
+  }
+  const auto collectors = (*store)->collectors();
+  if (!collectors.ok()) return;
+  for (const CollectorInfo& each : *collectors)
+    facts->newest_commit =
+        std::max(facts->newest_commit.value_or(each.committed_at), each.committed_at);
+}
+
+std::string user_name(const Settings& settings) {
+  const auto user = find_run_as_user(settings);
+  if (user.ok() && user->has_value()) return (*user)->name;
+  return ::geteuid() == 0 ? "root" : default_user;
+}
+
+// Why Postfix's own user cannot connect to our milter; empty: it can.
+std::string milter_problem(const CheckFacts& facts, const PostfixFacts& postfix) {
+  constexpr std::string_view scheme = "unix:";
+  if (!facts.milter_socket.starts_with(scheme) || !postfix.problem.empty()) return {};
+  return connecting_problem(facts.milter_socket.substr(scheme.size()),
+                            value_of(postfix.values, "mail_owner"));
+}
+
+}  // namespace
+
+std::vector<PostfixService> parse_services(std::string_view master, std::string_view overrides) {
+  std::vector<PostfixService> services;
+  while (!master.empty()) {
+    const std::string_view line = master.substr(0, master.find('\n'));
+    master.remove_prefix(std::min(line.size() + 1, master.size()));
+    const auto words = policy::split_words(line);
+    // name, type, private, unprivileged, chroot, wakeup, limit, command (master(5)).
+    constexpr std::size_t chroot = 4;
+    constexpr std::size_t command = 7;
+    if (words.size() <= command) continue;
+    PostfixService service;
+    service.name = std::string(words[0]) + "/" + std::string(words[1]);
+    service.is_chrooted = words[chroot] == "y";
+    service.program = words[command];
+    services.push_back(std::move(service));
+  }
+  for (const auto& [name, value] : parse_postfix_values(overrides)) {
+    const std::size_t slash = name.rfind('/');
+    if (slash == std::string::npos) continue;
+    for (PostfixService& service : services) {
+      if (service.name == name.substr(0, slash)) service.overrides[name.substr(slash + 1)] = value;
+    }
+  }
+  return services;
+}
+
+PostfixFacts gather_postfix(const std::string& directory,
+                            const std::vector<std::string>& postconf) {
+  PostfixFacts facts;
+  facts.directory = directory;
+  std::vector<std::string> arguments{"-x"};
+  arguments.insert(arguments.end(), parameters.begin(), parameters.end());
+  const auto values = run_postconf(directory, arguments, postconf);
+  const auto master = run_postconf(directory, {"-M"}, postconf);
+  const auto overrides = run_postconf(directory, {"-Px"}, postconf);
+  for (const auto* each : {&values, &master, &overrides}) {
+    if (!each->ok()) {
+      facts.problem = each->error().message();
+      return facts;
+    }
+  }
+  facts.values = parse_postfix_values(*values);
+  facts.services = parse_services(*master, *overrides);
+  if (directory.empty()) facts.directory = value_of(facts.values, "config_directory");
+  return facts;
+}
+
+CheckFacts gather_facts(const CommandContext& context) {
+  const Settings& settings = context.settings;
+  CheckFacts facts;
+  facts.user = user_name(settings);
+  facts.config_file = context.line.config_file;
+  facts.now = context.clock.now();
+  facts.mail_from = settings.mail_from;
+  facts.mail_transport = settings.mail_transport;
+  facts.transport_problem = transport_problem(settings.mail_transport);
+  facts.milter_socket = settings.milter_socket;
+  facts.tlsrpt_socket = settings.tlsrpt_socket;
+  facts.max_queued_datagrams = max_queued_datagrams();
+  facts.overruns = read_datagram_overruns(settings.store);
+  facts.dkim_domain = settings.dkim_domain;
+  gather_all_postfix(settings, &facts);
+  gather_logs(settings, &facts);
+  gather_store(settings, &facts);
+  facts.milter_silence = milter_silence(settings.milter_socket);
+  for (PostfixFacts& postfix : facts.postfix)
+    postfix.milter_problem = milter_problem(facts, postfix);
+  timex clock{};
+  facts.is_clock_unsynchronised = ::adjtimex(&clock) == TIME_ERROR;
+  if (std::any_of(facts.postfix.begin(), facts.postfix.end(), uses_dane)) {
+    const DnsProbe probe = probe_resolver("/etc/resolv.conf");
+    facts.validation = probe.validation;
+    facts.resolver = probe.server;
+  }
+  return facts;
+}
+
+}  // namespace tlsrpt::reporter

@@ -1,0 +1,110 @@
+#include "reporter/command/common_command.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <ostream>
+#include <system_error>
+
+#include "policy/text.h"
+#include "reporter/dkim/dkim_signer.h"
+#include "reporter/options/config_file.h"
+#include "reporter/options/option_table.h"
+#include "reporter/options/record_map.h"
+#include "reporter/run_as.h"
+
+namespace tlsrpt::reporter {
+namespace {
+
+constexpr const char* zoneinfo = "/usr/share/zoneinfo/";
+
+// Why the file PATH cannot be used, empty where it can: only whether it exists and is a file.
+std::string file_fault(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) {
+    return policy::escape_untrusted(path) + ": " + std::generic_category().message(errno);
+  }
+  if (S_ISDIR(status.st_mode)) return policy::escape_untrusted(path) + ": is a directory";
+  return {};
+}
+
+int check_config(const CommandLine& line, std::ostream& out, std::ostream& err) {
+  const auto settings = load_settings(line.config_file);
+  if (!settings.ok()) {
+    err << settings.error().message() << '\n';
+    return exit_config;
+  }
+  const std::string file = policy::escape_untrusted(line.config_file);
+  const auto missing = missing_on_machine(*settings);
+  for (const std::string& each : missing) err << each << '\n';
+  if (!missing.empty()) return exit_config;
+  out << file << ": no faults\n";
+  return exit_ok;
+}
+
+}  // namespace
+
+std::string options_text() {
+  std::string text;
+  for (const Option& option : option_table()) {
+    text += std::string(option.name) + '\t' + type_text(option) + '\t' + default_text(option) +
+            '\t' + (option.takes == Takes::reload ? "reload" : "restart") + '\n';
+  }
+  return text;
+}
+
+std::string default_config_text() {
+  std::string text =
+      "# Configuration of tlsrpt-milter(8) and tlsrpt-reporter(8); see tlsrpt.conf(5).\n"
+      "# Every option stands here with its default. Remove the `#` before one to set it.\n"
+      "# A line that begins with a blank continues the one above it.\n";
+  for (const Option& option : option_table()) {
+    const bool required = option.presence == Presence::required;
+    text += "\n# " + std::string(option.summary) + (required ? " (required).\n" : ".\n");
+    text += (required ? "" : "#") + std::string(option.name) + " =";
+    if (!option.default_text.empty()) text += " " + std::string(option.default_text);
+    text += '\n';
+  }
+  return text;
+}
+
+std::vector<std::string> missing_on_machine(const Settings& settings) {
+  std::vector<std::string> missing;
+  const auto add = [&](std::string_view option, const std::string& reason) {
+    if (!reason.empty()) missing.push_back(fault_text(settings, option, reason));
+  };
+  if (!settings.log_timezone.empty() && settings.log_timezone != "UTC") {
+    add("log_timezone", file_fault(zoneinfo + settings.log_timezone));
+  }
+  if (const auto user = find_run_as_user(settings); !user.ok()) {
+    missing.push_back(user.error().message());
+  }
+  if (const auto map = RecordMap::load(settings.record_map); !map.ok()) {
+    add("record_map", map.error().message());
+  }
+  if (const auto signer = make_dkim_signer(settings); !signer.ok()) {
+    add("dkim_key_file", signer.error().message());
+  }
+  if (!settings.https_ca_file.empty()) add("https_ca_file", file_fault(settings.https_ca_file));
+  return missing;
+}
+
+std::optional<int> run_common(Program program, const CommandLine& line, std::ostream& out,
+                              std::ostream& err) {
+  if (line.action == "help") {
+    out << help_text(program);
+  } else if (line.action == "version") {
+    out << program_name(program) << ' ' << TLSRPT_VERSION << '\n';
+  } else if (line.action == "print-options") {
+    out << options_text();
+  } else if (line.action == "print-default-config") {
+    out << default_config_text();
+  } else if (line.action == "check-config") {
+    return check_config(line, out, err);
+  } else {
+    return std::nullopt;
+  }
+  return exit_ok;
+}
+
+}  // namespace tlsrpt::reporter

@@ -1,0 +1,420 @@
+#include "reporter/command/status_command.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "policy/text.h"
+#include "reporter/command/command_error.h"
+#include "reporter/command/command_json.h"
+#include "reporter/command/table.h"
+#include "reporter/datagram_overruns.h"
+#include "reporter/flush/flush_schedule.h"
+#include "reporter/store/store.h"
+
+namespace tlsrpt::reporter {
+namespace {
+
+using policy::Result;
+using policy::Status;
+using policy::Unit;
+
+// Enough to see what is wrong; whoever has more troubles than that has one.
+constexpr unsigned max_destinations = 50;
+constexpr unsigned max_notes = 50;
+// A collector's trouble that is over is of interest for so long.
+constexpr std::chrono::days past_trouble{7};
+
+constexpr unsigned max_unreported = 200;
+
+// The states of deliveries as they are told: pending ones that this version cannot handle apart.
+constexpr std::string_view set_aside_state = "set-aside";
+constexpr std::array<std::string_view, 5> states{"pending", set_aside_state, "sent", "failed",
+                                                 "expired"};
+
+struct DayStatus {
+  std::uint64_t reports = 0;
+  std::map<std::string_view, std::uint64_t> deliveries;
+  std::uint64_t open_domains = 0;    // Not closed yet, or again not.
+  std::uint64_t set_aside = 0;       // Of these, those that this version cannot handle.
+  std::string why_open;              // Why they cannot be closed; empty: the next flush does it.
+  std::vector<std::string> missing;  // The collectors that it waits for.
+  std::map<policy::Ignored, std::uint64_t> ignored;
+  std::vector<NotUnderstood> not_understood;
+};
+
+struct StatusReport {
+  std::map<policy::UtcDay, DayStatus> days;
+  std::optional<policy::UtcSeconds> oldest_waiting;
+  std::optional<policy::UtcSeconds> next_due;
+  std::vector<DestinationTrouble> destinations;
+  std::vector<LookupNoteInfo> notes;
+  std::vector<UnreportedCount> unreported;
+  std::vector<CollectorInfo> collectors;
+  std::optional<DatagramOverruns> overruns;
+  std::vector<std::string> damaged;        // Rows of the store, of which each hides what it holds.
+  std::vector<CollectorTrouble> troubles;  // Of the collectors.
+};
+
+// Puts what was READ into PLACE. Damage is a matter of what is damaged, and told with the rest.
+template <class T>
+Status take(Result<T> read, T& place, StatusReport& status) {
+  if (read.ok()) {
+    place = *std::move(read);
+  } else if (read.error().code() == policy::Errc::syntax) {
+    status.damaged.push_back(read.error().message());
+  } else {
+    return std::move(read).error();
+  }
+  return Unit{};
+}
+
+Status read_open_days(Store& store, const CommandContext& context, StatusReport& status) {
+  const policy::UtcSeconds now = context.clock.now();
+  const auto open = all_open_days(store, policy::day_of(now) + std::chrono::days(1));
+  if (!open.ok()) return open.error();
+  status.damaged.insert(status.damaged.end(), open->damaged.begin(), open->damaged.end());
+  for (const OpenDay& each : open->days) {
+    DayStatus& place = status.days[each.day];
+    if (each.note && each.note->text.starts_with(set_aside_prefix())) ++place.set_aside;
+    if (place.open_domains++ > 0) continue;
+    place.why_open = why_open(each.day, now, context.settings, status.collectors);
+    if (place.why_open.starts_with("waits for ")) {
+      place.missing = missing_collectors(each.day, now, context.settings, status.collectors);
+    }
+  }
+  return Unit{};
+}
+
+Status read_days(Store& store, const CommandContext& context, StatusReport& status) {
+  std::vector<policy::UtcDay> days;
+  Status read = take(store.days(), days, status);
+  for (const policy::UtcDay day : days) {
+    if (!read.ok()) return read;
+    DayStatus& place = status.days[day];
+    read = take(store.ignored(day), place.ignored, status);
+    if (read.ok()) read = take(store.not_understood(day), place.not_understood, status);
+  }
+  if (read.ok()) read = read_open_days(store, context, status);
+  if (read.ok()) read = take(store.unreported(max_unreported), status.unreported, status);
+  if (!read.ok()) return read;
+  for (const UnreportedCount& each : status.unreported) {
+    if (!each.reason.starts_with(late_note)) continue;
+    status.days[each.day].ignored[policy::Ignored::late] += each.sessions;
+  }
+  return Unit{};
+}
+
+Status read_deliveries(Store& store, StatusReport& status) {
+  std::map<policy::UtcDay, std::uint64_t> reports;
+  std::vector<DeliveryCount> counts;
+  Status read = take(store.report_counts(), reports, status);
+  if (read.ok()) read = take(store.delivery_counts(), counts, status);
+  if (!read.ok()) return read;
+  for (const auto& [day, count] : reports) status.days[day].reports = count;
+  for (const DeliveryCount& each : counts) {
+    const std::string_view state = each.set_aside ? set_aside_state : to_text(each.state);
+    status.days[each.day].deliveries[state] = each.deliveries;
+    if (state != to_text(DeliveryState::pending)) continue;
+    status.oldest_waiting = std::min(status.oldest_waiting.value_or(each.oldest), each.oldest);
+  }
+  read = take(store.next_due({}), status.next_due, status);
+  if (read.ok()) {
+    read = take(store.troubled_destinations(max_destinations), status.destinations, status);
+  }
+  if (read.ok()) read = take(store.lookup_notes(max_notes), status.notes, status);
+  return read;
+}
+
+Result<StatusReport> read_status(Store& store, const CommandContext& context) {
+  StatusReport status;
+  status.overruns = read_datagram_overruns(context.settings.store);
+  Status read = take(store.collectors(), status.collectors, status);
+  for (const CollectorInfo& each : status.collectors) {
+    if (!each.damage.empty()) status.damaged.push_back(each.damage);
+  }
+  if (read.ok()) read = take(store.collector_troubles(), status.troubles, status);
+  std::erase_if(status.troubles, [&context](const CollectorTrouble& trouble) {
+    return trouble.until && *trouble.until + past_trouble < context.clock.now();
+  });
+  if (read.ok()) read = read_days(store, context, status);
+  if (read.ok()) read = read_deliveries(store, status);
+  if (!read.ok()) return std::move(read).error();
+  return status;
+}
+
+std::uint64_t count_of(const DayStatus& day, std::string_view state) {
+  const auto found = day.deliveries.find(state);
+  return found == day.deliveries.end() ? 0 : found->second;
+}
+
+// --- JSON ----------------------------------------------------------------------------------------
+
+void write_instant(JsonWriter& writer, std::string_view key,
+                   const std::optional<policy::UtcSeconds>& instant) {
+  if (instant) writer.text_field(key, policy::to_text(*instant));
+}
+
+void write_day(JsonWriter& writer, policy::UtcDay day, const DayStatus& status) {
+  writer.begin_object();
+  writer.text_field("day", policy::to_text(day));
+  writer.number_field("reports", status.reports);
+  writer.key("deliveries");
+  writer.begin_object();
+  for (const std::string_view state : states) writer.number_field(state, count_of(status, state));
+  writer.end_object();
+  writer.number_field("open-domains", status.open_domains);
+  writer.number_field("set-aside-domains", status.set_aside);
+  if (!status.why_open.empty()) writer.text_field("why-open", status.why_open);
+  if (!status.missing.empty()) {
+    writer.key("waits-for");
+    writer.begin_array();
+    for (const std::string& each : status.missing) writer.text(each);
+    writer.end_array();
+  }
+  writer.key("ignored");
+  writer.begin_object();
+  for (const auto& [kind, count] : status.ignored) {
+    writer.number_field(policy::to_text(kind), count);
+  }
+  writer.end_object();
+  writer.key("not-understood");
+  writer.begin_array();
+  for (const NotUnderstood& each : status.not_understood) {
+    writer.text(policy::escape_untrusted(each.text));
+  }
+  writer.end_array();
+  writer.end_object();
+}
+
+void write_troubles(JsonWriter& writer, const StatusReport& status) {
+  writer.key("destinations");
+  writer.begin_array();
+  for (const DestinationTrouble& each : status.destinations) {
+    writer.begin_object();
+    writer.text_field("destination", each.destination);
+    writer.text_field("last-error", each.last_error);
+    write_instant(writer, "last-attempt", each.last_attempt);
+    writer.number_field("pending", each.pending);
+    writer.number_field("given-up", each.given_up);
+    writer.end_object();
+  }
+  writer.end_array();
+  writer.key("look-ups");
+  writer.begin_array();
+  for (const LookupNoteInfo& each : status.notes) {
+    writer.begin_object();
+    writer.text_field("day", policy::to_text(each.day));
+    writer.text_field("domain", each.domain);
+    writer.text_field("note", each.note.text);
+    write_instant(writer, "since", each.note.first_failure);
+    writer.end_object();
+  }
+  writer.end_array();
+}
+
+void write_unreported(JsonWriter& writer, const StatusReport& status) {
+  writer.key("unreported");
+  writer.begin_array();
+  for (const UnreportedCount& each : status.unreported) {
+    writer.begin_object();
+    writer.text_field("day", policy::to_text(each.day));
+    writer.text_field("reason", each.reason);
+    writer.number_field("domains", each.domains);
+    writer.number_field("sessions", each.sessions);
+    writer.end_object();
+  }
+  writer.end_array();
+  writer.key("damaged");
+  writer.begin_array();
+  for (const std::string& each : status.damaged) writer.text(policy::escape_untrusted(each));
+  writer.end_array();
+}
+
+std::string to_json(const StatusReport& status) {
+  JsonWriter writer;
+  writer.begin_object();
+  writer.key("days");
+  writer.begin_array();
+  for (const auto& [day, each] : status.days) write_day(writer, day, each);
+  writer.end_array();
+  write_instant(writer, "oldest-waiting", status.oldest_waiting);
+  write_instant(writer, "next-due", status.next_due);
+  write_troubles(writer, status);
+  write_unreported(writer, status);
+  if (status.overruns) {
+    writer.key("datagram-queue-full");
+    writer.begin_object();
+    writer.number_field("times", status.overruns->count);
+    writer.text_field("last", policy::to_text(status.overruns->last));
+    writer.end_object();
+  }
+  writer.key("collectors");
+  writer.begin_array();
+  for (const CollectorInfo& each : status.collectors) {
+    writer.begin_object();
+    writer.text_field("relay", each.relay);
+    writer.text_field("source", each.source);
+    write_instant(writer, "read-until", each.read_until);
+    if (each.damage.empty()) writer.text_field("committed-at", policy::to_text(each.committed_at));
+    writer.end_object();
+  }
+  writer.end_array();
+  writer.key("collector-troubles");
+  writer.begin_array();
+  for (const CollectorTrouble& each : status.troubles) {
+    writer.begin_object();
+    writer.text_field("relay", each.relay);
+    writer.text_field("name", each.name);
+    writer.text_field("trouble", each.text);
+    writer.text_field("since", policy::to_text(each.since));
+    write_instant(writer, "until", each.until);
+    writer.end_object();
+  }
+  writer.end_array();
+  writer.end_object();
+  return writer.take();
+}
+
+// --- table ---------------------------------------------------------------------------------------
+
+std::string instant_text(const std::optional<policy::UtcSeconds>& instant) {
+  return instant ? policy::to_text(*instant) : std::string();
+}
+
+std::string why_open_text(const DayStatus& day) {
+  if (day.set_aside == 0) return day.why_open;
+  const std::string aside = std::to_string(day.set_aside) + " set aside, see below";
+  return day.why_open.empty() ? aside : day.why_open + "; " + aside;
+}
+
+void print_days(std::ostream& out, const StatusReport& status) {
+  using Kind = Table::Kind;
+  Table table({{"Day"},
+               {"Open domains", Kind::number},
+               {"Reports", Kind::number},
+               {"Pending", Kind::number},
+               {"Set aside", Kind::number},
+               {"Sent", Kind::number},
+               {"Failed", Kind::number},
+               {"Expired", Kind::number},
+               {"Open because"}});
+  for (const auto& [day, each] : status.days) {
+    std::vector<std::string> cells{policy::to_text(day), std::to_string(each.open_domains),
+                                   std::to_string(each.reports)};
+    for (const std::string_view state : states) {
+      const std::uint64_t count = count_of(each, state);
+      const bool is_rare = state == set_aside_state;  // No column for it where there is none.
+      cells.push_back(is_rare && count == 0 ? "" : std::to_string(count));
+    }
+    cells.push_back(why_open_text(each));
+    table.add_row(cells);
+  }
+  if (table.empty()) {
+    out << "Nothing was counted yet.\n";
+    return;
+  }
+  out << table.text();
+  if (status.oldest_waiting) {
+    out << "Oldest report that waits: " << policy::to_text(*status.oldest_waiting) << '\n';
+  }
+  if (status.next_due) out << "Next delivery due: " << policy::to_text(*status.next_due) << '\n';
+}
+
+void print_troubles(std::ostream& out, const StatusReport& status) {
+  using Kind = Table::Kind;
+  Table destinations({{"Destination"},
+                      {"Pending", Kind::number},
+                      {"Given up", Kind::number},
+                      {"Last attempt"},
+                      {"Last error"}});
+  for (const DestinationTrouble& each : status.destinations) {
+    destinations.add_row({each.destination, std::to_string(each.pending),
+                          std::to_string(each.given_up), instant_text(each.last_attempt),
+                          each.last_error});
+  }
+  if (!destinations.empty()) out << '\n' << destinations.text();
+  Table notes({{"Day"}, {"Domain without report yet"}, {"Why"}, {"Since"}});
+  for (const LookupNoteInfo& each : status.notes) {
+    notes.add_row({policy::to_text(each.day), each.domain, each.note.text,
+                   instant_text(each.note.first_failure)});
+  }
+  if (!notes.empty()) out << '\n' << notes.text();
+}
+
+void print_collectors(std::ostream& out, const StatusReport& status) {
+  Table collectors({{"Relay"}, {"Source"}, {"Read until"}, {"Written at"}});
+  for (const CollectorInfo& each : status.collectors) {
+    collectors.add_row({each.relay, each.source, instant_text(each.read_until),
+                        each.damage.empty() ? policy::to_text(each.committed_at) : each.damage});
+  }
+  if (!collectors.empty()) out << '\n' << collectors.text();
+  Table troubles({{"Relay"}, {"Collector trouble"}, {"Since"}, {"Until"}});
+  for (const CollectorTrouble& each : status.troubles) {
+    troubles.add_row({each.relay, each.text, policy::to_text(each.since),
+                      each.until ? policy::to_text(*each.until) : "it lasts"});
+  }
+  if (!troubles.empty()) out << '\n' << troubles.text();
+}
+
+void print_dropped(std::ostream& out, const StatusReport& status) {
+  Table ignored({{"Day"}, {"Not counted"}, {"Sessions", Table::Kind::number}});
+  for (const auto& [day, each] : status.days) {
+    for (const auto& [kind, count] : each.ignored) {
+      ignored.add_row(
+          {policy::to_text(day), std::string(policy::to_text(kind)), std::to_string(count)});
+    }
+  }
+  if (!ignored.empty()) out << '\n' << ignored.text();
+  if (status.overruns)
+    out << "\nThe kernel's queue of TLSRPT datagrams was found full " << status.overruns->count
+        << " times, last at " << policy::to_text(status.overruns->last)
+        << ".\nWhat came then is lost; see net.unix.max_dgram_qlen in tlsrpt-milter(8).\n";
+  Table unreported({{"Day"},
+                    {"Not reported"},
+                    {"Domains", Table::Kind::number},
+                    {"Sessions", Table::Kind::number}});
+  for (const UnreportedCount& each : status.unreported) {
+    unreported.add_row({policy::to_text(each.day), each.reason, std::to_string(each.domains),
+                        std::to_string(each.sessions)});
+  }
+  if (!unreported.empty()) out << '\n' << unreported.text();
+  for (const auto& [day, each] : status.days) {
+    if (each.not_understood.empty()) continue;
+    out << "\nNot understood on " << policy::to_text(day) << " (the first of the day):\n";
+    for (const NotUnderstood& sample : each.not_understood) {
+      out << "  " << policy::escape_untrusted(sample.text) << '\n';
+    }
+  }
+}
+
+}  // namespace
+
+int run_status(const CommandContext& context) {
+  const StoreLimits limits{context.settings.max_facts, context.settings.max_domains};
+  const auto store = open_store(context.settings.store, StoreAccess::read_only, limits);
+  if (!store.ok()) return fail_command(context, store.error());
+  const auto status = read_status(**store, context);
+  if (!status.ok()) return fail_command(context, status.error());
+  if (context.line.format == Format::json) {
+    context.out << to_json(*status) << '\n';
+    return exit_ok;
+  }
+  print_days(context.out, *status);
+  print_troubles(context.out, *status);
+  print_collectors(context.out, *status);
+  print_dropped(context.out, *status);
+  if (!status->damaged.empty()) context.out << "\nDamaged in the store, and left out:\n";
+  for (const std::string& each : status->damaged) {
+    context.out << "  " << policy::escape_untrusted(each) << '\n';
+  }
+  return exit_ok;
+}
+
+}  // namespace tlsrpt::reporter

@@ -1,0 +1,46 @@
+// How one attempt to hand a report over ended.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace tlsrpt::reporter {
+
+enum class OutcomeKind : std::uint8_t {
+  delivered,
+  temporary,  // May succeed later.
+  permanent,  // The other side refused for good.
+};
+
+struct DeliveryOutcome {
+  OutcomeKind kind = OutcomeKind::temporary;
+  // Why not; for a delivery that succeeded a remark, or empty. Chosen by strangers in part:
+  // escaped, cut to max_outcome_text, one line.
+  std::string text;
+  std::optional<std::chrono::seconds> retry_after;  // The other side asks for this much patience.
+  // It was not about this report: the host or program could not be reached or wants to be left
+  // alone, so that others to it would end alike now.
+  bool host_failed = false;
+
+  bool delivered() const { return kind == OutcomeKind::delivered; }
+};
+
+// A reply of a stranger's server is shown in --status; more than this tells nobody anything.
+inline constexpr std::size_t max_outcome_text = 300;
+
+// TEXT on one line, escaped and cut so that it can be stored and shown.
+std::string outcome_text(std::string_view text);
+
+inline DeliveryOutcome delivered_outcome() {
+  return {OutcomeKind::delivered, "", std::nullopt, false};
+}
+DeliveryOutcome temporary_outcome(std::string_view text);
+DeliveryOutcome permanent_outcome(std::string_view text);
+// A temporary one with host_failed.
+DeliveryOutcome host_failure(std::string_view text);
+
+}  // namespace tlsrpt::reporter

@@ -1,0 +1,189 @@
+#include "reporter/deliver/smtp_sender.h"
+
+#include <algorithm>
+#include <array>
+#include <new>
+#include <string_view>
+#include <utility>
+
+#include "policy/text.h"
+
+namespace tlsrpt::reporter {
+
+// What was said, as far as it tells how to judge a failure.
+struct SmtpSender::Dialogue {
+  std::string_view message;  // What of it is still to be read by libcurl.
+  std::string stage;      // The verb that was sent last; "greeting" before, "message" after DATA.
+  std::string reply;      // What came after it.
+  bool quitting = false;  // libcurl says QUIT by itself; that is no part of the matter.
+  std::array<char, CURL_ERROR_SIZE> error{};
+  std::chrono::steady_clock::time_point deadline;
+
+  void start_stage(std::string_view name) {
+    stage = name;
+    reply.clear();
+  }
+  void sent(std::string_view line) {
+    const std::string_view verb = line.substr(0, line.find_first_of(" \r\n"));
+    quitting = verb == "QUIT";
+    if (!quitting) start_stage(verb);
+  }
+  void received(std::string_view line) {
+    if (quitting || reply.size() > max_outcome_text) return;
+    reply.append(line.substr(0, max_outcome_text));
+  }
+  // The code of the reply to the last stage, 0 where none came.
+  unsigned code() const {
+    return policy::parse_number<unsigned>(std::string_view(reply).substr(0, 3)).value_or(0);
+  }
+};
+
+namespace {
+
+// libcurl's own function type has size * count octets of room.
+template <class Dialogue>
+std::size_t read_message(char* buffer, std::size_t size, std::size_t count, void* user) noexcept {
+  auto* dialogue = static_cast<Dialogue*>(user);
+  const std::size_t length = std::min(size * count, dialogue->message.size());
+  std::copy_n(dialogue->message.data(), length, buffer);
+  dialogue->message.remove_prefix(length);
+  if (dialogue->stage != "message") dialogue->start_stage("message");
+  return length;
+}
+
+std::size_t drop_body(char* /*buffer*/, std::size_t size, std::size_t count,
+                      void* /*user*/) noexcept {
+  return size * count;
+}
+
+template <class Dialogue>
+int listen_in(CURL* /*handle*/, curl_infotype type, char* data, std::size_t size,
+              void* user) noexcept {
+  auto* dialogue = static_cast<Dialogue*>(user);
+  const std::string_view text(data, size);
+  if (type == CURLINFO_HEADER_OUT) dialogue->sent(text);
+  if (type == CURLINFO_HEADER_IN) dialogue->received(text);
+  return 0;
+}
+
+bool is_tls_failure(CURLcode code, std::string_view stage) {
+  switch (code) {
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_USE_SSL_FAILED:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CERTPROBLEM:
+      return true;
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_WEIRD_SERVER_REPLY:
+      return stage == "STARTTLS";  // It hung up in the handshake, or went on talking in clear.
+    default:
+      return false;
+  }
+}
+
+// Whether a reply at STAGE judges this message, not us or the moment.
+bool is_about_message(std::string_view stage) {
+  return stage == "MAIL" || stage == "RCPT" || stage == "DATA" || stage == "message";
+}
+
+long in_milliseconds(std::chrono::milliseconds duration) {
+  return static_cast<long>(std::max<std::int64_t>(1, duration.count()));
+}
+
+}  // namespace
+
+SmtpSender::SmtpSender(std::string url, std::string mail_from, SmtpTimeouts timeouts)
+    : url_(std::move(url)),
+      mail_from_(std::move(mail_from)),
+      timeouts_(timeouts),
+      handle_(curl_easy_init()) {
+  if (!handle_) throw std::bad_alloc();
+}
+
+void SmtpSender::set_options(const OutgoingMail& mail, Security security, bool fresh,
+                             Dialogue& dialogue) {
+  CURL* curl = handle_.get();
+  curl_easy_reset(curl);  // Keeps connections.
+  recipients_ = append(nullptr, "<" + mail.recipient + ">");
+  curl_easy_setopt(curl, CURLOPT_URL, url_.c_str());
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp");
+  curl_easy_setopt(curl, CURLOPT_PROXY, "");
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(
+      curl, CURLOPT_USE_SSL,
+      static_cast<long>(security == Security::none ? CURLUSESSL_NONE : CURLUSESSL_TRY));
+  curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+  curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+  curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L);
+  curl_easy_setopt(curl, CURLOPT_MAIL_FROM, ("<" + mail_from_ + ">").c_str());
+  curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, recipients_.get());
+  curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+  curl_easy_setopt(curl, CURLOPT_READFUNCTION, &read_message<Dialogue>);
+  curl_easy_setopt(curl, CURLOPT_READDATA, &dialogue);
+  curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(mail.message.size()));
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &drop_body);
+  curl_easy_setopt(curl, CURLOPT_VERBOSE, 1L);
+  curl_easy_setopt(curl, CURLOPT_DEBUGFUNCTION, &listen_in<Dialogue>);
+  curl_easy_setopt(curl, CURLOPT_DEBUGDATA, &dialogue);
+  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, dialogue.error.data());
+  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, in_milliseconds(timeouts_.connect));
+  const long reply_seconds = timeouts_.reply.count();
+  curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, reply_seconds);
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(dialogue.deadline -
+                                                                 std::chrono::steady_clock::now());
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, in_milliseconds(left));
+}
+
+CURLcode SmtpSender::attempt(const OutgoingMail& mail, Security security, bool fresh,
+                             Dialogue& dialogue) {
+  const auto deadline = dialogue.deadline;
+  dialogue = Dialogue{};
+  dialogue.message = mail.message;
+  dialogue.start_stage("greeting");
+  dialogue.deadline = deadline;
+  set_options(mail, security, fresh, dialogue);
+  const CURLcode code = curl_easy_perform(handle_.get());
+  // The handle must not point to what goes out of scope.
+  curl_easy_setopt(handle_.get(), CURLOPT_ERRORBUFFER, nullptr);
+  curl_easy_setopt(handle_.get(), CURLOPT_DEBUGDATA, nullptr);
+  curl_easy_setopt(handle_.get(), CURLOPT_VERBOSE, 0L);
+  return code;
+}
+
+DeliveryOutcome SmtpSender::send(const OutgoingMail& mail) {
+  if (!is_envelope_address(mail.recipient)) {
+    return permanent_outcome("unusable recipient " + mail.recipient);
+  }
+  Dialogue dialogue;
+  dialogue.deadline = std::chrono::steady_clock::now() + timeouts_.total;
+  const auto security = tls_fails_ ? Security::none : Security::opportunistic;
+  CURLcode code = attempt(mail, security, false, dialogue);
+  long connects = 0;
+  curl_easy_getinfo(handle_.get(), CURLINFO_NUM_CONNECTS, &connects);
+
+  // A kept connection that the server has closed, or closes with 421, says nothing.
+  const bool stale = code != CURLE_OK && connects == 0 && dialogue.stage != "message" &&
+                     (dialogue.code() == 0 || dialogue.code() == 421) &&
+                     code != CURLE_OPERATION_TIMEDOUT;
+  if (stale) code = attempt(mail, security, true, dialogue);
+  if (security == Security::opportunistic && is_tls_failure(code, dialogue.stage)) {
+    tls_fails_ = true;
+    code = attempt(mail, Security::none, true, dialogue);
+  }
+  if (code == CURLE_OK) return delivered_outcome();
+
+  if (dialogue.code() < 400 || dialogue.code() > 599 || code == CURLE_OPERATION_TIMEDOUT) {
+    std::string detail = dialogue.error.data();
+    if (detail.empty()) detail = curl_easy_strerror(code);
+    const std::string text = url_ + ": " + detail + " (" + dialogue.stage + ")";
+    return is_about_message(dialogue.stage) ? temporary_outcome(text) : host_failure(text);
+  }
+  const std::string text = dialogue.reply + " (" + dialogue.stage + ")";
+  if (!is_about_message(dialogue.stage)) return host_failure(text);
+  return dialogue.code() >= 500 ? permanent_outcome(text) : temporary_outcome(text);
+}
+
+}  // namespace tlsrpt::reporter

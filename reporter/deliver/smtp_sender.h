@@ -1,0 +1,45 @@
+// SmtpSender: mail_transport `smtp://HOST[:PORT]`, a relay of the site that speaks SMTP.
+//
+// STARTTLS is used where offered, without verification; where it fails the message goes in clear:
+// reports are delivered in spite of TLS failures (RFC 8460, 3 and 5.3). The connection is kept for
+// the next message. Proxies of the environment are not used.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "reporter/deliver/curl_handle.h"
+#include "reporter/deliver/mail_sender.h"
+
+namespace tlsrpt::reporter {
+
+struct SmtpTimeouts {
+  std::chrono::milliseconds connect{30'000};
+  std::chrono::seconds reply{300};               // RFC 5321, 4.5.3.2: 5 minutes for most commands.
+  std::chrono::milliseconds total{14 * 60'000};  // Of one message, second attempts included.
+};
+
+class SmtpSender : public MailSender {
+ public:
+  SmtpSender(std::string url, std::string mail_from, SmtpTimeouts timeouts = {});
+
+  // Permanent: 5xx to MAIL, RCPT, DATA or the message. A 5xx greeting or EHLO reply speaks of us or
+  // of the moment, not of this message: temporary, as are 4xx, time-outs and lost connections.
+  DeliveryOutcome send(const OutgoingMail& mail) override;
+
+ private:
+  enum class Security { opportunistic, none };
+  struct Dialogue;
+
+  CURLcode attempt(const OutgoingMail& mail, Security security, bool fresh, Dialogue& dialogue);
+  void set_options(const OutgoingMail& mail, Security security, bool fresh, Dialogue& dialogue);
+
+  std::string url_;
+  std::string mail_from_;
+  SmtpTimeouts timeouts_;
+  CurlEasy handle_;
+  CurlList recipients_;     // The handle points to it while it works.
+  bool tls_fails_ = false;  // Seen once; the next message does not try again.
+};
+
+}  // namespace tlsrpt::reporter

@@ -1,0 +1,72 @@
+// DkimKey: a private key that signs, and what its public half looks like in DNS.
+//
+// RSA (RFC 6376, RFC 8301) and Ed25519 (RFC 8463); the same key and text give the same signature.
+#pragma once
+
+#include <openssl/evp.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "policy/result.h"
+
+namespace tlsrpt::reporter {
+
+// RFC 8301, 3.2: signers should use at least 2048 bits, verifiers need not take more than 4096.
+inline constexpr unsigned least_rsa_bits = 2048;
+inline constexpr unsigned most_rsa_bits = 4096;
+
+enum class DkimKeyType : std::uint8_t { rsa, ed25519 };
+
+// "rsa", "ed25519": k= of a key record.
+std::string_view to_text(DkimKeyType type);
+
+class DkimKey {
+ public:
+  // The first private key in PEM, not encrypted. Errc::syntax: there is none, or it is of another
+  // kind. Any size: check_size() judges it.
+  static policy::Result<DkimKey> from_pem(std::string_view pem);
+  // A new one; BITS are those of RSA. Errc::internal: OpenSSL failed.
+  static policy::Result<DkimKey> generate(DkimKeyType type, unsigned bits);
+
+  DkimKeyType type() const;
+  unsigned bits() const;
+  // Whether recipients take signatures of it: no RSA key that is too short or too long. The error
+  // (Errc::limit) says how long it is.
+  policy::Status check_size() const;
+  // Unencrypted, PKCS#8. Errc::internal: OpenSSL failed.
+  policy::Result<std::string> pem() const;
+  // p= of its record: base64 of a SubjectPublicKeyInfo for RSA (RFC 6376, 3.6.1), of the key's 32
+  // octets for Ed25519 (RFC 8463, 4.2). Errc::internal: OpenSSL failed.
+  policy::Result<std::string> public_text() const;
+  // The octets of a signature of TEXT by rsa-sha256 or ed25519-sha256. Errc::internal: OpenSSL
+  // failed.
+  policy::Result<std::string> sign(std::string_view text) const;
+
+ private:
+  struct Free {
+    void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
+  };
+  explicit DkimKey(EVP_PKEY* key) : key_(key) {}
+
+  std::unique_ptr<EVP_PKEY, Free> key_;
+};
+
+// SHA-256 of TEXT, 32 octets.
+std::string sha256(std::string_view text);
+
+// Who reads key files: user and group.
+struct KeyReader {
+  uid_t uid = 0;
+  gid_t gid = 0;
+};
+
+// The key in the file PATH, which only root and READER own, nobody else can write, and nobody but
+// its owner and READER's group can read. Errc::not_found, Errc::io; Errc::syntax: no key;
+// Errc::limit: check_size(); Errc::io with the reason: its permissions. Messages begin with PATH.
+policy::Result<DkimKey> load_dkim_key(const std::string& path, const KeyReader& reader);
+
+}  // namespace tlsrpt::reporter

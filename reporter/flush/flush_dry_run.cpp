@@ -1,0 +1,117 @@
+#include "reporter/flush/flush_dry_run.h"
+
+#include <map>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "policy/address_guard.h"
+#include "policy/text.h"
+#include "reporter/deliver/https_poster.h"
+#include "reporter/flush/flush_plan.h"
+
+namespace tlsrpt::reporter {
+namespace {
+
+using policy::Status;
+using policy::Unit;
+
+std::string due_text(policy::UtcSeconds not_before, policy::UtcSeconds now, bool at_once) {
+  if (at_once || not_before <= now) return "now";
+  return "at " + policy::to_text(not_before);
+}
+
+// Why an https destination would be refused by ourselves; empty: it would not, as far as is known
+// before its host is looked up.
+std::string refusal_text(const std::string& destination, const Settings& settings,
+                         const policy::AddressGuard& guard) {
+  const auto uri = policy::parse_destination(destination);
+  if (!uri.ok() || uri->scheme != policy::RuaScheme::https) return "";
+  const auto refusal = https_refusal(*uri, settings.https_ports, guard);
+  return refusal ? ", which fails: " + *refusal : "";
+}
+
+void show_plan(const Plan& plan, policy::UtcSeconds now, bool ignore_spread,
+               const Settings& settings, const policy::AddressGuard& guard, std::ostream& out) {
+  out << policy::to_text(plan.open.day) << ' ' << policy::escape_untrusted(plan.open.domain);
+  if (plan.action != PlanAction::close) {
+    out << ": no report: " << plan.reason << '\n';
+    return;
+  }
+  out << ": report " << plan.made.report.report_id << " about " << plan.made.sessions_seen
+      << (plan.made.sessions_seen == 1 ? " session" : " sessions");
+  if (plan.made.deliveries.empty()) out << ", discarded";
+  out << '\n';
+  for (const Delivery& each : plan.made.deliveries) {
+    out << "  to " << policy::escape_untrusted(each.destination) << ' '
+        << due_text(each.not_before, now, ignore_spread)
+        << refusal_text(each.destination, settings, guard) << '\n';
+  }
+  for (const policy::RuaWarning& each : plan.discovery.record.warnings) {
+    out << "  not to: " << each.message << '\n';
+  }
+}
+
+Status show_pending(Store& store, policy::UtcSeconds now, const DeliveryFilter& filter,
+                    bool ignore_spread, std::ostream& out) {
+  constexpr unsigned page = 1000;
+  // Reports have few deliveries and lie together, so that one name is enough to remember.
+  std::int64_t report_id = 0;
+  std::string name;
+  std::int64_t after = 0;
+  while (true) {
+    const auto pending = store.pending_deliveries(filter, after, page);
+    if (!pending.ok()) return pending.error();
+    for (const Delivery& each : *pending) {
+      after = each.id;
+      if (each.destination.empty()) {  // Damaged.
+        out << "pending: " << policy::escape_untrusted(each.last_error) << '\n';
+        continue;
+      }
+      if (each.report_id != report_id) {
+        const auto report = store.report(each.report_id);
+        report_id = each.report_id;
+        name = report.ok() ? report->report_id : policy::escape_untrusted(report.error().message());
+      }
+      out << "pending: report " << name << " to " << policy::escape_untrusted(each.destination)
+          << ' ' << due_text(each.not_before, now, ignore_spread && each.attempts == 0);
+      if (each.attempts > 0) {
+        out << ", tried " << each.attempts << (each.attempts == 1 ? " time: " : " times: ")
+            << policy::escape_untrusted(each.last_error);
+      }
+      out << '\n';
+    }
+    if (pending->size() < page) return Unit{};
+  }
+}
+
+}  // namespace
+
+Status show_dry_run(Store& store, const Settings& settings, const RecordMap& records,
+                    policy::Resolver& resolver, const FlushClock& clock,
+                    const DeliveryFilter& filter, bool ignore_spread, std::ostream& out) {
+  const policy::UtcSeconds now = clock.now();
+  auto own = policy::own_addresses();
+  if (!own.ok()) return std::move(own).error();
+  const policy::AddressGuard guard(settings.https_allow_addresses, *std::move(own));
+  FlushPlanner planner(store, settings, records, resolver, clock);
+  while (true) {
+    auto plans = planner.select(filter);
+    for (const std::string& each : planner.take_damaged()) {
+      out << policy::escape_untrusted(each) << '\n';
+    }
+    if (!plans.ok()) return std::move(plans).error();
+    if (plans->empty()) break;
+    planner.look_up(*plans);
+    for (Plan& plan : *plans) {
+      Status decided = planner.decide(plan);
+      if (!decided.ok()) return decided;
+      show_plan(plan, now, ignore_spread, settings, guard, out);
+      plan.made = MadeReport{};
+    }
+  }
+  return show_pending(store, now, filter, ignore_spread, out);
+}
+
+}  // namespace tlsrpt::reporter

@@ -1,0 +1,20 @@
+// Opening the SQLite file of a store: creation, rights, settings, and the check of what it holds.
+#pragma once
+
+#include <string>
+
+#include "policy/result.h"
+#include "reporter/store/sqlite.h"
+#include "reporter/store/store.h"
+
+namespace tlsrpt::reporter {
+
+// The database at PATH, set up for ACCESS, with our schema in it. Errors as open_store(), each with
+// the path; a missing directory is Errc::io.
+//
+// Files are made with mode 0640 whatever the umask. A reader that may not write beside the file
+// still reads it as long as no writer left anything in its log.
+policy::Result<SqliteDatabase> open_sqlite(const std::string& path, StoreAccess access,
+                                           std::chrono::milliseconds busy_timeout);
+
+}  // namespace tlsrpt::reporter

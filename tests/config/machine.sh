@@ -1,0 +1,29 @@
+#!/bin/sh
+# machine.sh PROGRAM: --check-config also tells what a good file names and this machine lacks, and
+# in which line.
+set -eu
+program=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cat >"$work/map" <<END
+a.example discard
+b.example
+END
+cat >"$work/tlsrpt.conf" <<END
+organization_name = Example Ltd
+contact_info = tls@example.com
+log_timezone = Mars/Olympus
+run_as = no-such-user-here
+record_map = $work/map
+https_ca_file = $work
+END
+cat >"$work/expected" <<END
+$work/tlsrpt.conf:3: log_timezone: /usr/share/zoneinfo/Mars/Olympus: No such file or directory
+$work/tlsrpt.conf:4: run_as: there is no user no-such-user-here
+$work/tlsrpt.conf:5: record_map: $work/map:2: expected "DOMAIN TXT-RECORD" or "DOMAIN discard"
+$work/tlsrpt.conf:6: https_ca_file: $work: is a directory
+END
+status=0
+"$program" -c "$work/tlsrpt.conf" --check-config >"$work/out" 2>"$work/err" || status=$?
+diff -u --label expected "$work/expected" --label told "$work/err"
+[ "$status" -eq 78 ]

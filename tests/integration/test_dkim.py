@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""Signatures of our reports, verified by opendkim and dkimpy with keys from a real name server."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "support"))
+
+import dkim_verifiers
+import name_server
+from counted_log import CountedLog
+from flush_site import FlushSite
+
+PROGRAMS = os.environ.get("TLSRPT_BINARY_DIR", ".")
+# Unbound, which opendkim asks with, knows that nothing is below .test.
+DOMAIN = "sender.example"
+SKIPPED = 77
+DAY = 1795305600  # 2026-11-22T00:00:00Z
+KEYS = {
+    "rsa2048": ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+    "rsa4096": ["RSA", "-pkeyopt", "rsa_keygen_bits:4096"],
+    "ed25519": ["ED25519"],
+}
+# Which keys sign a message.
+KINDS = {"RSA 2048": ["rsa2048"], "RSA 4096": ["rsa4096"], "Ed25519": ["ed25519"],
+         "both": ["rsa2048", "ed25519"]}
+WORLD = {}
+
+
+def setUpModule():
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="tlsrpt-dkim-"))
+    unittest.addModuleCleanup(shutil.rmtree, folder)
+    records = []
+    for name, arguments in KEYS.items():
+        path = folder / f"{name}.pem"
+        subprocess.run(["openssl", "genpkey", "-quiet", "-out", path, "-algorithm", *arguments],
+                       check=True)
+        path.chmod(0o600)
+        records.append(dkim_verifiers.record(name, path))
+    server = name_server.NameServer(folder / "dns", DOMAIN, records)
+    server.__enter__()
+    unittest.addModuleCleanup(server.__exit__)
+    WORLD.update(folder=folder, server=server.server, site=reported(folder))
+
+
+def reported(folder):
+    """A site that has a report to mail."""
+    site = FlushSite(folder, PROGRAMS)
+    log = CountedLog(folder / "mail.log", "relay1")
+    log.deliver(DAY + 3600, "a.example")
+    log.pass_time(DAY + 86400 + 1000)
+    log.flush()
+    (folder / "record_map").write_text("a.example v=TLSRPTv1; rua=mailto:tls@a.example\n")
+    site.set_clock(DAY + 86400 + 1200)
+    configure(site, folder)
+    site.run("tlsrpt-milter", "--catch-up")
+    return site
+
+
+def configure(site, folder, **options):
+    site.configure(contact_info=f"tls@{DOMAIN}", log_source=f"file:{folder}/mail.log",
+                   record_map=f"{folder}/record_map", **options)
+
+
+def signed(names):
+    """The message of the report, signed with the keys NAMES."""
+    site, folder = WORLD["site"], WORLD["folder"]
+    output = folder / "-".join(names)
+    if not output.exists():
+        configure(site, folder, dkim_domain=DOMAIN, dkim_selector=" ".join(names),
+                  dkim_key_file=" ".join(f"{folder}/{name}.pem" for name in names))
+        site.run("tlsrpt-reporter", "--flush", "--output-dir", str(output))
+    message, = output.glob("*.eml")
+    return message.read_bytes()
+
+
+class Dkim(unittest.TestCase):
+    def verify(self, message):
+        """Of each verifier, the results of all signatures."""
+        return {name: verify(message, WORLD["server"], WORLD["folder"])
+                for name, verify in dkim_verifiers.VERIFIERS.items()}
+
+    def check(self, kind, change, expected):
+        names = KINDS[kind]
+        results = self.verify(change(signed(names)))
+        for verifier, result in results.items():
+            with self.subTest(verifier):
+                self.assertEqual(result, {name: expected for name in names})
+
+    def test_each_kind_verifies(self):
+        for kind in KINDS:
+            with self.subTest(kind):
+                self.check(kind, lambda message: message, True)
+
+    def test_a_changed_byte_fails(self):
+        for kind in KINDS:
+            with self.subTest(kind):
+                self.check(kind, lambda message: message.replace(b"Recipient d", b"Recipient D"),
+                           False)
+
+    def test_an_appended_byte_fails(self):
+        self.check("both", lambda message: message + b"x\r\n", False)
+
+    def test_a_changed_field_fails(self):
+        for field in (b"From", b"To", b"Subject", b"Date", b"Message-ID", b"MIME-Version",
+                      b"Content-Type", b"TLS-Report-Domain", b"TLS-Report-Submitter"):
+            with self.subTest(field):
+                def change(message, field=field):
+                    head, tail = message.split(b"\r\n" + field + b": ", 1)
+                    return head + b"\r\n" + field + b": x" + tail
+                self.check("both", change, False)
+
+    def test_an_added_field_fails(self):
+        """Another Subject would be shown, and a parser may take another TLS-Report-Domain."""
+        for field in (b"Subject: x", b"From: x@y.example", b"TLS-Report-Domain: b.example",
+                      b"TLS-Report-Submitter: b.example", b"Content-Type: text/plain"):
+            with self.subTest(field):
+                self.check("both", lambda message, field=field: field + b"\r\n" + message, False)
+
+
+
+if __name__ == "__main__":
+    if not dkim_verifiers.installed() or not name_server.installed():
+        print("opendkim, python3-dkim, python3-dnspython or knot is missing")
+        sys.exit(SKIPPED)
+    unittest.main(verbosity=2)

@@ -1,0 +1,303 @@
+#include "milter/correlate/datagram_join.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "tests/milter/correlate/join_world.h"
+
+namespace tlsrpt::milter {
+namespace {
+
+using Seen = std::vector<std::string>;
+
+const std::string sts = "sts:a.example|version: STSv1|mode: enforce";
+const std::string both_success = "22 a.example mx.a.example[198.51.100.1] success both " + sts;
+const std::string log_success = "22 a.example mx.a.example[198.51.100.1] success log";
+const std::string datagram_success = "22 a.example [] success datagram " + sts;
+const std::string both_expired =
+    "22 a.example mx.a.example[198.51.100.1] certificate-expired both no-policy-found:a.example "
+    "helo=mta.a.example from=192.0.2.25";
+
+// The lines of one handshake and its delivery. Of a failure Postfix reports before the summary.
+void log_session(JoinWorld& world, int seconds, int pid = 7, bool success = true,
+                 const std::string& domain = "a.example") {
+  const auto established = established_line(pid, domain, success);
+  if (success) world.line(seconds, established);
+  world.line(seconds, tlsrpt_line(pid, domain, success));
+  if (!success) world.line(seconds, established);
+  world.line(seconds, delivery_line(pid, domain, success));
+}
+
+TEST(DatagramJoin, WhicheverComesFirstMakesOneSessionOfBoth) {
+  JoinWorld first;
+  first.datagram(0, 7, success_datagram("A.example"));
+  log_session(first, 0);
+  JoinWorld last;
+  log_session(last, 0);
+  last.datagram(1, 7, success_datagram("a.example"));
+  JoinWorld middle;
+  middle.line(0, established_line(7, "a.example")).line(0, tlsrpt_line(7, "a.example"));
+  middle.datagram(0, 7, success_datagram("a.example")).line(0, delivery_line(7, "a.example"));
+  for (JoinWorld* world : {&first, &last, &middle}) {
+    EXPECT_EQ(world->sink.seen, Seen{both_success});
+    EXPECT_EQ(world->sink.messages, 1U);
+    EXPECT_EQ(world->end(2000).sink.seen.size(), 1U);
+  }
+}
+
+TEST(DatagramJoin, FailureTakesCodeHeloAndSendingAddressFromTheDatagram) {
+  JoinWorld world;
+  log_session(world, 0, 7, false);
+  world.datagram(0, 7, failure_datagram("a.example"));
+  EXPECT_EQ(world.end(2000).sink.seen, Seen{both_expired});
+}
+
+TEST(DatagramJoin, WithoutDatagramTheLogCountsAfterTenMinutesOfItsTime) {
+  JoinWorld world;
+  log_session(world, 0);
+  world.line(600, "postfix/smtp[9]: noise").line(600, "postfix/smtp[9]: noise");
+  EXPECT_EQ(world.sink.seen, Seen{});
+  // A single odd stamp ends no wait.
+  world.line(90000, "postfix/smtp[9]: noise").line(600, "postfix/smtp[9]: noise");
+  EXPECT_EQ(world.sink.seen, Seen{});
+  world.line(601, "postfix/smtp[9]: noise").line(601, "postfix/smtp[9]: noise");
+  EXPECT_EQ(world.sink.seen, Seen{log_success});
+}
+
+TEST(DatagramJoin, WithoutLineTheDatagramCountsTenMinutesAfterItsArrival) {
+  JoinWorld world;
+  world.datagram(0, 7, success_datagram("a.example")).end(600);
+  EXPECT_EQ(world.sink.seen, Seen{});
+  EXPECT_EQ(world.end(601).sink.seen, Seen{datagram_success});
+}
+
+TEST(DatagramJoin, HandshakeWithoutLineCountsAtOnce) {
+  JoinWorld world;
+  world.line(0, established_line(7, "a.example")).line(0, delivery_line(7, "a.example"));
+  EXPECT_EQ(world.sink.seen, Seen{log_success});
+}
+
+TEST(DatagramJoin, NobodyWaitsWhereNoDatagramsAreExpected) {
+  JoinWorld world({false, true, true, true, "relay1"});
+  log_session(world, 0);
+  EXPECT_EQ(world.sink.seen, Seen{log_success});
+}
+
+TEST(DatagramJoin, WithoutLogDatagramsCountAtOnce) {
+  JoinWorld world({true, false, true, true, "relay1"});
+  world.datagram(0, 7, success_datagram("a.example"));
+  EXPECT_EQ(world.sink.seen, Seen{datagram_success});
+}
+
+TEST(DatagramJoin, LostDatagramDoesNotShiftTheNext) {
+  JoinWorld world;
+  log_session(world, 0, 7, true);
+  log_session(world, 2, 7, false);
+  log_session(world, 4, 7, true);
+  world.datagram(2, 7, failure_datagram("a.example"))
+      .datagram(10, 7, success_datagram("a.example"));
+  log_session(world, 10, 7, true);
+  world.end(2000);
+  EXPECT_EQ(world.sorted(), (Seen{both_expired, both_success, log_success, log_success}));
+}
+
+TEST(DatagramJoin, DatagramsOfOtherProcessesAndAddressesAreNotTaken) {
+  JoinWorld world;
+  world.datagram(0, 7, failure_datagram("a.example", 204, "198.51.100.2"));
+  log_session(world, 0, 7, false);
+  world.end(2000);
+  EXPECT_EQ(world.sink.seen.size(), 2U);
+}
+
+TEST(DatagramJoin, AnotherPidIsTakenWhereTheOwnHasNone) {
+  // Postfix in a container: the log has its own pids.
+  JoinWorld world;
+  world.datagram(0, 4711, success_datagram("a.example"));
+  log_session(world, 0);
+  EXPECT_EQ(world.end(2000).sink.seen, Seen{both_success});
+}
+
+TEST(DatagramJoin, PostfixSaysThatADatagramWasNotSent) {
+  JoinWorld world;
+  world.line(0, established_line(7, "a.example"))
+      .line(0, tlsrpt_line(7, "a.example"))
+      .line(0,
+            "postfix/smtp[7]: warning: Could not report TLS handshake result to tlsrpt library: "
+            "Resource temporarily unavailable (errno 11)")
+      .line(0, delivery_line(7, "a.example"));
+  EXPECT_EQ(world.sink.seen, Seen{log_success});
+  log_session(world, 3);
+  world.datagram(3, 7, success_datagram("a.example"));
+  EXPECT_EQ(world.sink.seen, (Seen{log_success, both_success}));
+}
+
+TEST(DatagramJoin, LogThatLagsFindsItsDatagramsWaiting) {
+  JoinWorld world;
+  for (int second = 0; second < 3600; second += 100)
+    world.datagram(second, 7, success_datagram("a.example"));
+  for (int second = 0; second < 3600; second += 100) log_session(world, second);
+  world.end(9000);
+  EXPECT_EQ(world.sorted(), Seen(36, both_success));
+}
+
+TEST(DatagramJoin, LinesThatComeAfterTheirDatagramWasCountedAreNotCountedAgain) {
+  JoinWorld world;
+  world.datagram(0, 7, success_datagram("a.example")).end(3600);
+  EXPECT_EQ(world.sink.seen, Seen{datagram_success});
+  log_session(world, 0);
+  EXPECT_EQ(world.end(9000).sink.seen, Seen{datagram_success});
+  EXPECT_EQ(world.sink.messages, 1U);
+}
+
+TEST(DatagramJoin, DatagramThatComesAfterItsLineWasCountedIsNotCountedAgain) {
+  JoinWorld world;
+  log_session(world, 0);
+  world.end(700).datagram(2, 7, success_datagram("a.example")).end(9000);
+  EXPECT_EQ(world.sink.seen, Seen{log_success});
+}
+
+TEST(DatagramJoin, WhatLayInTheSocketWhileWeWereNotThereFindsItsOldLine) {
+  JoinWorld world;
+  log_session(world, 0);
+  world.datagram(0, 7, success_datagram("a.example"));
+  ASSERT_TRUE(world.restart(10));
+  // Eight hours later: the socket has one datagram, the log all lines.
+  constexpr int later = 8 * 3600;
+  world.datagram(later, 7, success_datagram("a.example"), true);
+  log_session(world, 60);
+  log_session(world, 7200, 8);
+  log_session(world, later + 1);
+  world.datagram(later + 1, 7, success_datagram("a.example"), true);
+  world.end(later + 2000);
+  EXPECT_EQ(world.sorted(), (Seen{both_success, both_success, both_success, log_success}));
+}
+
+TEST(DatagramJoin, ReportMailIsCountedByNeither) {
+  JoinWorld world;
+  world.line(0, "postfix/cleanup[3]: 2667D10E: message-id=<tlsrpt.1.0.00ff@relay.example>");
+  world.datagram(0, 7, success_datagram("a.example"));
+  log_session(world, 0);
+  log_session(world, 2);
+  world.datagram(2, 7, success_datagram("a.example"));
+  EXPECT_EQ(world.end(2000).sink.seen, (Seen{"ignored report-mail", "ignored report-mail"}));
+}
+
+TEST(DatagramJoin, FailureOfTlsproxyIsTheSessionOfSmtp) {
+  JoinWorld world;
+  world
+      .line(0,
+            "postfix/tlsproxy[9]: TLSRPT: status=failure, domain=a.example, "
+            "receiving_mx=mx.a.example[198.51.100.1], failure_type=certificate_expired")
+      .line(0,
+            "postfix/tlsproxy[9]: Untrusted TLS connection established to "
+            "mx.a.example[198.51.100.1]:25: TLSv1.3")
+      .line(0, established_line(7, "a.example", false))
+      .line(0, delivery_line(7, "a.example", false));
+  world.datagram(0, 9, failure_datagram("a.example"));
+  EXPECT_EQ(world.end(2000).sink.seen, Seen{both_expired});
+}
+
+TEST(DatagramJoin, SeveralPoliciesOfOneDatagramAreOneMessage) {
+  JoinWorld world;
+  world.datagram(
+      0, 7,
+      R"({"d":"a.example","policies":[{"policy-type":1,"policy-domain":"mx.a.example","t":0,)"
+      R"("f":0},{"policy-type":2,"t":0,"f":0}]})");
+  log_session(world, 0);
+  EXPECT_EQ(world.sink.seen,
+            (Seen{"22 a.example mx.a.example[198.51.100.1] success both tlsa:mx.a.example",
+                  "22 a.example mx.a.example[198.51.100.1] success both sts:a.example"}));
+  EXPECT_EQ(world.sink.messages, 1U);
+}
+
+TEST(DatagramJoin, SessionThatNoDeliveryClaimsIsToldByItsDatagram) {
+  JoinWorld world;
+  world.line(0, tlsrpt_line(7, "a.example")).datagram(0, 7, success_datagram("a.example"));
+  world.line(90000, "postfix/smtp[9]: noise").line(90000, "postfix/smtp[9]: noise");
+  EXPECT_EQ(world.sink.seen, Seen{both_success});
+}
+
+TEST(DatagramJoin, BoundsKeepTheNewest) {
+  JoinWorld world;
+  for (std::size_t i = 0; i < max_join_datagrams + 3; ++i)
+    world.datagram(0, 7, success_datagram("a.example"));
+  EXPECT_EQ(world.join().take_dropped(), 3U);
+}
+
+// --- any order, any cut ----------------------------------------------------------------------
+
+struct Handshake {
+  int at = 0;
+  int pid = 0;
+  std::string domain;
+  bool success = true;
+  bool has_lines = true;
+  bool has_datagram = true;
+};
+
+std::vector<Handshake> make_story(std::mt19937& random, unsigned lost_datagrams,
+                                  unsigned lost_lines) {
+  std::vector<Handshake> story;
+  int at = 0;
+  for (int i = 0; i < 120; ++i) {
+    at += static_cast<int>(random() % 4 == 0 ? random() % 200 : random() % 3);
+    Handshake each;
+    each.at = at;
+    each.pid = 7 + static_cast<int>(random() % 3);
+    each.domain = std::string(1, static_cast<char>('a' + random() % 3)) + ".example";
+    each.success = random() % 3 != 0;
+    each.has_datagram = random() % 100 >= lost_datagrams;
+    each.has_lines = random() % 100 >= lost_lines;
+    story.push_back(each);
+  }
+  return story;
+}
+
+// Plays STORY in an order of its own: each source in its order, datagrams up to LEAD seconds before
+// the log or half of datagram_wait behind it; a new life now and then.
+Seen play(const std::vector<Handshake>& story, std::mt19937& random, int lead, bool restarts) {
+  JoinWorld world;
+  std::size_t lines = 0;
+  std::size_t datagrams = 0;
+  while (lines < story.size() || datagrams < story.size()) {
+    const bool may_datagram =
+        datagrams < story.size() &&
+        (lines == story.size() || story[datagrams].at <= story[lines].at + lead);
+    const bool may_line = lines < story.size() && (datagrams == story.size() ||
+                                                   story[lines].at <= story[datagrams].at + 300);
+    if (may_datagram && (!may_line || random() % 2 == 0)) {
+      const Handshake& each = story[datagrams++];
+      if (each.has_datagram)
+        world.datagram(
+            each.at + each.pid % 2, each.pid,
+            each.success ? success_datagram(each.domain) : failure_datagram(each.domain));
+    } else {
+      const Handshake& each = story[lines++];
+      if (each.has_lines) log_session(world, each.at, each.pid, each.success, each.domain);
+    }
+    if (restarts && random() % 20 == 0) {
+      EXPECT_TRUE(world.restart(0));
+    }
+  }
+  world.end(story.back().at + 700).end(story.back().at + 2000);
+  return world.sorted();
+}
+
+TEST(DatagramJoin, NeitherOrderNorCutsMatter) {
+  for (const unsigned seed : {1U, 2U, 3U, 4U, 5U, 6U}) {
+    std::mt19937 random(seed);  // NOLINT(cert-msc51-cpp): the same at each run.
+    const unsigned lost_datagrams = seed % 2 == 0 ? 30 : 0;
+    const unsigned lost_lines = seed % 3 == 0 ? 30 : 0;
+    const auto story = make_story(random, lost_datagrams, lost_lines);
+    const Seen once = play(story, random, 0, false);
+    if (lost_lines == 0) {
+      EXPECT_EQ(once.size(), story.size()) << seed;
+    }
+    for (int i = 0; i < 8; ++i)
+      EXPECT_EQ(play(story, random, i % 4 * 2000, i % 2 == 0), once) << seed << ' ' << i;
+  }
+}
+
+}  // namespace
+}  // namespace tlsrpt::milter

@@ -1,0 +1,154 @@
+#include "milter/correlate/queue_ids.h"
+
+#include <gtest/gtest.h>
+
+#include "milter/correlate/state_codec.h"
+#include "tests/milter/log_fixture.h"
+
+namespace tlsrpt::milter {
+namespace {
+
+const policy::UtcSeconds noon = policy::from_unix_seconds(1795454222);
+const LogLineSplitter splitter({"postfix", "postfix-out"});
+
+void take(QueueIds& ids, RecordingSink& sink, const std::string& text) {
+  const auto line = splitter.split(text);
+  ASSERT_TRUE(line) << text;
+  ids.take(*line, noon, parse_message(line->kind, line->message), sink);
+}
+
+bool is_exempt(const QueueIds& ids, const std::string& program, std::string_view queue_id) {
+  const std::string text = "relay1 " + program + "[1]: x";
+  return ids.is_exempt(*splitter.split(text), noon, queue_id);
+}
+
+TEST(QueueIds, InstancesStayApartAndReuseOfAnIdEndsIt) {
+  QueueIds ids({});
+  RecordingSink sink;
+  take(ids, sink, "relay1 postfix/cleanup[1]: 2667D10E: message-id=" + sink.own_message_id);
+  EXPECT_TRUE(is_exempt(ids, "postfix/smtp", "2667D10E"));
+  EXPECT_FALSE(is_exempt(ids, "postfix-out/smtp", "2667D10E"));
+  EXPECT_FALSE(is_exempt(ids, "postfix/smtp", "2667D10F"));
+  take(ids, sink, "relay1 postfix/cleanup[1]: 2667D10E: message-id=<other@a.example>");
+  EXPECT_FALSE(is_exempt(ids, "postfix/smtp", "2667D10E"));
+}
+
+ReportMail seen(const std::string& message_id, bool sender_is_listed, bool has_report_headers) {
+  return {"2667D10E", message_id, sender_is_listed, has_report_headers, {}};
+}
+
+constexpr const char* strange_id = "<tlsrpt.20261122.a.example.1.0.0bad@relay.example>";
+
+TEST(QueueIds, MilterAloneSufficesInWhateverInstance) {
+  QueueIds ids({});
+  RecordingSink sink;
+  ids.take(seen(sink.own_message_id, false, true), noon, true, sink);
+  EXPECT_TRUE(is_exempt(ids, "postfix/smtp", "2667D10E"));
+  EXPECT_TRUE(is_exempt(ids, "postfix-out/smtp", "2667D10E"));
+  EXPECT_FALSE(is_exempt(ids, "postfix/smtp", "2667D10F"));
+  EXPECT_TRUE(sink.seen.empty());
+  take(ids, sink, "relay1 postfix/qmgr[1]: 2667D10E: removed");
+  EXPECT_FALSE(is_exempt(ids, "postfix/smtp", "2667D10E"));
+}
+
+TEST(QueueIds, AnotherInstancesMessageOfTheSameIdIsNotExempt) {
+  QueueIds ids({});
+  RecordingSink sink;
+  ids.take(seen(sink.own_message_id, false, true), noon, true, sink);
+  take(ids, sink, "relay1 postfix-out/cleanup[1]: 2667D10E: message-id=<other@a.example>");
+  EXPECT_FALSE(is_exempt(ids, "postfix-out/smtp", "2667D10E"));
+  take(ids, sink, "relay1 postfix-out/qmgr[1]: 2667D10E: removed");
+  EXPECT_TRUE(is_exempt(ids, "postfix/smtp", "2667D10E"));
+}
+
+TEST(QueueIds, WhatTheMilterSawIsNotAboutAnEarlierMessageOfTheSameId) {
+  QueueIds ids({});
+  RecordingSink sink;
+  ids.take(seen(sink.own_message_id, false, true), noon + std::chrono::hours(1), true, sink);
+  EXPECT_FALSE(is_exempt(ids, "postfix/smtp", "2667D10E"));
+  // A log that is read late.
+  take(ids, sink, "relay1 postfix/qmgr[1]: 2667D10E: removed");
+  const auto line = splitter.split("relay1 postfix/smtp[1]: x");
+  EXPECT_TRUE(ids.is_exempt(*line, noon + std::chrono::hours(2), "2667D10E"));
+}
+
+TEST(QueueIds, WithoutAStoreEntryTheMilterWantsSenderAndHeader) {
+  for (const bool is_listed : {false, true}) {
+    for (const bool has_headers : {false, true}) {
+      QueueIds ids({"tls@a.example"});
+      RecordingSink sink;
+      ids.take(seen(strange_id, is_listed, has_headers), noon, true, sink);
+      // The log sees the same message, and a sender that would suffice for the log alone.
+      take(ids, sink, std::string("relay1 postfix/cleanup[1]: 2667D10E: message-id=") + strange_id);
+      take(ids, sink, "relay1 postfix/qmgr[1]: 2667D10E: from=<tls@a.example>, size=1, nrcpt=1");
+      const bool is_report = is_listed && has_headers;
+      EXPECT_EQ(is_exempt(ids, "postfix/smtp", "2667D10E"), is_report);
+      EXPECT_EQ(sink.seen, is_report ? Seen{} : Seen{"ignored report-mail-untrusted"});
+    }
+  }
+}
+
+TEST(QueueIds, ReportHeadersAloneAreCountedAndHideNothing) {
+  QueueIds ids({"tls@a.example"});
+  RecordingSink sink;
+  ids.take(seen("", true, true), noon, true, sink);
+  EXPECT_FALSE(is_exempt(ids, "postfix/smtp", "2667D10E"));
+  EXPECT_EQ(sink.seen, Seen{"ignored report-mail-untrusted"});
+}
+
+TEST(QueueIds, AnIdThatIsUsedTwiceSurvivesTheState) {
+  QueueIds ids({});
+  RecordingSink sink;
+  take(ids, sink, "relay1 postfix/cleanup[1]: 2667D10E: message-id=" + sink.own_message_id);
+  take(ids, sink, "relay1 postfix/cleanup[1]: 2667D10F: message-id=" + sink.own_message_id);
+  take(ids, sink, "relay1 postfix/qmgr[1]: 2667D10F: removed");
+  take(ids, sink, "relay1 postfix/cleanup[1]: 2667D10F: message-id=" + sink.own_message_id);
+  StateWriter writer;
+  ids.write(writer);
+  const std::string octets = writer.take();
+  QueueIds restored({});
+  StateReader reader(octets);
+  restored.read(reader);
+  EXPECT_TRUE(reader.ok() && reader.at_end());
+  EXPECT_TRUE(is_exempt(restored, "postfix/smtp", "2667D10F"));
+}
+
+TEST(QueueIds, AreForgottenAfterAWeekWithoutRemoved) {
+  QueueIds ids({});
+  RecordingSink sink;
+  take(ids, sink, "relay1 postfix/cleanup[1]: 2667D10E: message-id=" + sink.own_message_id);
+  ids.expire(noon + queue_id_memory);
+  EXPECT_TRUE(is_exempt(ids, "postfix/smtp", "2667D10E"));
+  ids.expire(noon + queue_id_memory + std::chrono::seconds(1));
+  EXPECT_FALSE(is_exempt(ids, "postfix/smtp", "2667D10E"));
+}
+
+TEST(QueueIds, ShapeOfOurMessageIds) {
+  EXPECT_TRUE(looks_like_our_message_id(strange_id));
+  for (const char* other : {"", "<tlsrpt.", "tlsrpt.a@b>", "<tlsrpt.a>", "<x.tlsrpt.a@b>",
+                            "<tlsrpt.a@b", "<tlsrpt.a b@c>"})
+    EXPECT_FALSE(looks_like_our_message_id(other)) << other;
+}
+
+TEST(QueueIds, AreBoundedAndSurviveTheState) {
+  QueueIds ids({});
+  RecordingSink sink;
+  for (std::size_t number = 0; number <= max_queue_ids; ++number) {
+    take(ids, sink,
+         "relay1 postfix/cleanup[1]: " + std::to_string(1000000 + number) +
+             ": message-id=" + sink.own_message_id);
+  }
+  EXPECT_FALSE(is_exempt(ids, "postfix/smtp", "1000000"));
+  EXPECT_TRUE(is_exempt(ids, "postfix/smtp", "1000001"));
+  StateWriter writer;
+  ids.write(writer);
+  const std::string octets = writer.take();
+  QueueIds restored({});
+  StateReader reader(octets);
+  restored.read(reader);
+  EXPECT_TRUE(reader.ok() && reader.at_end());
+  EXPECT_TRUE(is_exempt(restored, "postfix/smtp", "1000001"));
+}
+
+}  // namespace
+}  // namespace tlsrpt::milter

@@ -1,0 +1,91 @@
+#include "milter/datagram/datagram_facts.h"
+
+#include <gtest/gtest.h>
+
+namespace tlsrpt::milter {
+namespace {
+
+using policy::Outcome;
+using policy::PolicyType;
+
+class DatagramFactsTest : public testing::Test {
+ protected:
+  DatagramFacts read(const std::string& json) {
+    const TlsrptDatagram* datagram = parser_.parse(json);
+    if (datagram == nullptr) return {};
+    return reader_.read(*datagram);
+  }
+
+  DomainFilter filter_{FilterOptions()};
+  DatagramFactReader reader_{filter_};
+  DatagramParser parser_;
+};
+
+TEST_F(DatagramFactsTest, PolicyDomainIsFilledFromTheDomainAndBothAreFolded) {
+  const auto facts = read(R"({"d":"FLAX.Test","policies":[{"policy-type":9,"t":0,"f":0}]})");
+  EXPECT_EQ(facts.domain, "flax.test");
+  ASSERT_EQ(facts.sessions.size(), 1U);
+  EXPECT_EQ(facts.sessions[0].policy->type, PolicyType::no_policy_found);
+  EXPECT_EQ(facts.sessions[0].policy->policy_domain, "flax.test");
+  EXPECT_EQ(facts.sessions[0].outcome, Outcome::success);
+}
+
+TEST_F(DatagramFactsTest, StringsAndPatternsStayAsGivenInTheirOrder) {
+  const auto facts =
+      read(R"({"d":"a.example","policies":[{"policy-type":2,"policy-domain":"A.example",)"
+           R"("policy-string":["version: STSv1","mx: b","mx: a"],"mx-host":["b","*.A.example"],)"
+           R"("t":0,"f":0}]})");
+  const policy::AppliedPolicy& policy = *facts.sessions.at(0).policy;
+  EXPECT_EQ(policy.policy_domain, "A.example");
+  EXPECT_EQ(policy.policy_string, (std::vector<std::string>{"version: STSv1", "mx: b", "mx: a"}));
+  EXPECT_EQ(policy.mx_host, (std::vector<std::string>{"b", "*.A.example"}));
+}
+
+TEST_F(DatagramFactsTest, CodesArePassedOnAndTheReplyToEhloIsCutToTheHostName) {
+  const auto facts =
+      read(R"({"d":"a.example","policies":[{"policy-type":1,"policy-domain":"mx.a.example",)"
+           R"("failure-details":[{"c":306,"s":"192.0.2.1","n":"MX.a.example",)"
+           R"("h":"250-mta.a.example says hi\r\n250 SIZE 10","r":"2001:db8::1","f":"because"}],)"
+           R"("t":1,"f":1}]})");
+  const DatagramSession& session = facts.sessions.at(0);
+  EXPECT_EQ(session.outcome, Outcome::dane_required);
+  EXPECT_EQ(session.reason, "because");
+  EXPECT_EQ(session.helo, "mta.a.example");
+  EXPECT_EQ(session.sending_ip, "192.0.2.1");
+  EXPECT_EQ(session.mx_host, "mx.a.example");
+  EXPECT_EQ(session.mx_ip, "2001:db8::1");
+}
+
+TEST_F(DatagramFactsTest, HostNameOfTheReply) {
+  EXPECT_EQ(helo_host("250-a.example\r\n250 SIZE"), "a.example");
+  EXPECT_EQ(helo_host("250 a.example"), "a.example");
+  EXPECT_EQ(helo_host("a.example\nx"), "a.example");
+  EXPECT_EQ(helo_host("250"), "250");
+  EXPECT_EQ(helo_host(""), "");
+  EXPECT_EQ(helo_host("250 " + std::string(300, 'x')), "");
+}
+
+TEST_F(DatagramFactsTest, FailureWithoutDetailIsAValidationFailure) {
+  const auto facts = read(R"({"d":"a.example","policies":[{"policy-type":9,"t":0,"f":1}]})");
+  EXPECT_EQ(facts.sessions.at(0).outcome, Outcome::validation_failure);
+}
+
+TEST_F(DatagramFactsTest, SuccessAfterAFailureIsASuccess) {
+  const auto facts =
+      read(R"({"d":"a.example","policies":[{"policy-type":9,"failure-details":[{"c":201}],)"
+           R"("t":1,"f":0}]})");
+  EXPECT_EQ(facts.sessions.at(0).outcome, Outcome::success);
+}
+
+TEST_F(DatagramFactsTest, EqualPoliciesAreSharedOthersAreNot) {
+  const std::string json =
+      R"({"d":"a.example","policies":[{"policy-type":2,"policy-string":["ab","c"],"t":0,"f":0}]})";
+  const std::string other =
+      R"({"d":"a.example","policies":[{"policy-type":2,"policy-string":["a","bc"],"t":0,"f":0}]})";
+  const auto first = read(json);
+  EXPECT_EQ(read(json).sessions.at(0).policy, first.sessions.at(0).policy);
+  EXPECT_NE(read(other).sessions.at(0).policy, first.sessions.at(0).policy);
+}
+
+}  // namespace
+}  // namespace tlsrpt::milter

@@ -1,0 +1,172 @@
+#include "milter/datagram/datagram_journal.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "milter/datagram/tlsrpt_datagram.h"
+#include "tests/support/temp_dir.h"
+
+namespace tlsrpt::milter {
+namespace {
+
+constexpr policy::UtcSeconds noon{std::chrono::seconds(1795435200)};
+
+class DatagramJournalTest : public testing::Test {
+ protected:
+  std::unique_ptr<DatagramJournal> open(JournalLimits limits = {}) const {
+    auto journal = std::make_unique<DatagramJournal>(folder_.file("s.datagrams-"), limits);
+    EXPECT_TRUE(journal->open().ok());
+    return journal;
+  }
+  // Appends COUNT datagrams, each of which says its own number.
+  static void append(DatagramJournal& journal, std::uint64_t first, std::uint64_t count) {
+    std::string batch;
+    for (std::uint64_t i = first; i < first + count; ++i) {
+      const std::string text = "datagram " + std::to_string(i);
+      DatagramJournal::put({77, noon, text, i, false}, &batch);
+    }
+    journal.append(batch, count, first + count - 1);
+  }
+  // The numbers of all that next() hands out, which must be what was appended.
+  static std::vector<std::uint64_t> read(DatagramJournal& journal) {
+    std::vector<std::uint64_t> numbers;
+    for (auto some = journal.next(); !some.empty(); some = journal.next()) {
+      for (const ReceivedDatagram& each : some) {
+        EXPECT_EQ(each.octets, "datagram " + std::to_string(each.sequence));
+        EXPECT_EQ(each.pid, 77);
+        EXPECT_EQ(each.at, noon);
+        numbers.push_back(each.sequence);
+      }
+    }
+    return numbers;
+  }
+  static std::vector<std::uint64_t> range(std::uint64_t first, std::uint64_t last) {
+    std::vector<std::uint64_t> all;
+    for (; first <= last; ++first) all.push_back(first);
+    return all;
+  }
+
+  testing_support::TempDir folder_;
+};
+
+TEST_F(DatagramJournalTest, HandsOutWhatWasAppendedInItsOrder) {
+  const auto journal = open();
+  EXPECT_TRUE(journal->next().empty());
+  append(*journal, 1, 3);
+  EXPECT_GT(journal->waiting(), 0U);
+  EXPECT_EQ(read(*journal), range(1, 3));
+  EXPECT_EQ(journal->waiting(), 0U);
+  append(*journal, 4, 1);
+  EXPECT_EQ(read(*journal), range(4, 4));
+}
+
+TEST_F(DatagramJournalTest, ASecondLifeHasWhatIsNotReleased) {
+  auto journal = open();
+  append(*journal, 1, 5);
+  journal->release(3);
+  journal = open();
+  EXPECT_EQ(journal->last(), 5U);
+  journal->rewind(3);
+  const auto rest = read(*journal);
+  // Whole segments are kept: who asks skips what he knows.
+  EXPECT_EQ(rest.back(), 5U);
+  append(*journal, 6, 2);
+  EXPECT_EQ(read(*journal), range(6, 7));
+  journal->rewind(5);
+  EXPECT_EQ(read(*journal), range(6, 7));
+}
+
+TEST_F(DatagramJournalTest, FilesGoWhenAllOfThemIsCommitted) {
+  JournalLimits limits;
+  limits.segment = 1000;
+  auto journal = open(limits);
+  for (std::uint64_t i = 0; i < 10; ++i) append(*journal, 1 + i * 30, 30);
+  EXPECT_EQ(folder_.names().size(), 10U);
+  EXPECT_EQ(read(*journal), range(1, 300));
+  journal->release(150);
+  EXPECT_EQ(folder_.names().size(), 5U);
+  journal->release(299);
+  EXPECT_EQ(folder_.names().size(), 1U);
+  journal.reset();
+  EXPECT_EQ(folder_.names().size(), 1U);
+  journal = open(limits);
+  journal->release(300);
+  journal.reset();
+  EXPECT_TRUE(folder_.names().empty());
+}
+
+TEST_F(DatagramJournalTest, ARecordThatWasCutOffEndsItsSegment) {
+  auto journal = open();
+  append(*journal, 1, 3);
+  journal.reset();
+  const std::string name = *folder_.names().begin();
+  const std::string whole = folder_.read(name);
+  for (std::size_t size = 0; size < whole.size(); size += 7) {
+    folder_.write(name, whole.substr(0, size));
+    journal = open();
+    EXPECT_EQ(journal->last(), size / (whole.size() / 3));
+    EXPECT_EQ(read(*journal), range(1, journal->last()));
+    append(*journal, journal->last() + 1, 1);
+    EXPECT_EQ(read(*journal).size(), 1U);
+    for (const std::string& each : folder_.names()) std::filesystem::remove(folder_.file(each));
+  }
+}
+
+TEST_F(DatagramJournalTest, WhatIsNoJournalIsNotRead) {
+  folder_.write("s.datagrams-00000000000000000009", std::string(5000, 'x'));
+  folder_.write("s.datagrams-9", "other");
+  folder_.write("s.datagrams-landing", "other");
+  const auto journal = open();
+  EXPECT_EQ(journal->last(), 0U);
+  append(*journal, 9, 1);
+  EXPECT_EQ(read(*journal), range(9, 9));
+  EXPECT_EQ(folder_.read("s.datagrams-9"), "other");
+}
+
+TEST_F(DatagramJournalTest, LiesInMemoryWhereNoFileCanBeWritten) {
+  DatagramJournal journal(folder_.file("nowhere/s.datagrams-"));
+  EXPECT_FALSE(journal.open().ok());
+  EXPECT_EQ(journal.trouble(), "");
+  append(journal, 1, 10);
+  EXPECT_NE(journal.trouble().find("nowhere"), std::string::npos);
+  EXPECT_EQ(read(journal), range(1, 10));
+}
+
+TEST_F(DatagramJournalTest, WhatFindsNoRoomIsMissingAndTheRestGoesOn) {
+  JournalLimits limits;
+  limits.segment = 100;
+  limits.disk = 1000;
+  limits.memory = 500;
+  const auto journal = open(limits);
+  for (std::uint64_t i = 1; i <= 100; ++i) append(*journal, i, 1);
+  EXPECT_NE(journal->trouble(), "");
+  const auto kept = read(*journal);
+  ASSERT_FALSE(kept.empty());
+  EXPECT_LT(kept.size(), 100U);
+  EXPECT_EQ(kept, range(1, kept.size()));
+  journal->release(kept.size());
+  append(*journal, 101, 1);
+  EXPECT_EQ(journal->trouble(), "");
+  EXPECT_EQ(read(*journal), range(101, 101));
+}
+
+TEST_F(DatagramJournalTest, HoldsTheLongestDatagram) {
+  const auto journal = open();
+  const std::string longest(max_datagram, 'x');
+  std::string batch;
+  for (std::uint64_t i = 1; i <= 32; ++i) DatagramJournal::put({1, noon, longest, i, true}, &batch);
+  journal->append(batch, 32, 32);
+  std::uint64_t count = 0;
+  for (auto some = journal->next(); !some.empty(); some = journal->next()) {
+    for (const ReceivedDatagram& each : some) {
+      EXPECT_EQ(each.octets, longest);
+      EXPECT_TRUE(each.is_truncated);
+      EXPECT_EQ(each.sequence, ++count);
+    }
+  }
+  EXPECT_EQ(count, 32U);
+}
+
+}  // namespace
+}  // namespace tlsrpt::milter

@@ -1,0 +1,89 @@
+#include "milter/datagram/datagram_landing.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "milter/datagram/tlsrpt_datagram.h"
+#include "milter/datagram/tlsrpt_socket.h"
+#include "tests/milter/datagram/datagram_sender.h"
+#include "tests/support/temp_dir.h"
+
+namespace tlsrpt::milter {
+namespace {
+
+constexpr policy::UtcSeconds noon{std::chrono::seconds(1795435200)};
+
+class DatagramLandingTest : public testing::Test {
+ protected:
+  std::string path() const { return folder_.file("landing"); }
+
+  testing_support::TempDir folder_;
+  std::unique_ptr<TlsrptSocket> socket_ =
+      *TlsrptSocket::make({folder_.file("t.sock"), "", 0600, 0});
+  DatagramSender sender_{folder_.file("t.sock")};
+};
+
+TEST_F(DatagramLandingTest, TellsOctetsSenderAndNumber) {
+  DatagramLanding landing;
+  ASSERT_TRUE(landing.open(path()).ok());
+  EXPECT_EQ(landing.size(), 0U);
+  ASSERT_TRUE(sender_.send("one"));
+  ASSERT_TRUE(sender_.send(""));
+  ASSERT_TRUE(sender_.send(std::string(max_datagram + 1, 'x')));
+  ASSERT_EQ(landing.receive(socket_->fd(), 7, noon), 3U);
+  EXPECT_EQ(landing.at(0).octets, "one");
+  EXPECT_EQ(landing.at(0).pid, ::getpid());
+  EXPECT_EQ(landing.at(0).sequence, 7U);
+  EXPECT_EQ(landing.at(0).at, noon);
+  EXPECT_FALSE(landing.at(0).is_truncated);
+  EXPECT_EQ(landing.at(1).octets, "");
+  EXPECT_EQ(landing.at(2).octets.size(), max_datagram);
+  EXPECT_TRUE(landing.at(2).is_truncated);
+  EXPECT_EQ(landing.at(2).sequence, 9U);
+  EXPECT_EQ(landing.receive(socket_->fd(), 10, noon), 0U);
+  EXPECT_EQ(landing.size(), 0U);
+}
+
+// What was taken off the socket is there, whatever its taker did afterwards.
+TEST_F(DatagramLandingTest, OutlivesAKillRightAfterTheCall) {
+  for (const char* text : {"one", "", "three"}) ASSERT_TRUE(sender_.send(text));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    DatagramLanding landing;
+    if (landing.open(path()).ok()) landing.receive(socket_->fd(), 41, noon);
+    ::kill(::getpid(), SIGKILL);
+  }
+  ::waitpid(child, nullptr, 0);
+  DatagramLanding landing;
+  ASSERT_TRUE(landing.open(path()).ok());
+  ASSERT_EQ(landing.size(), 3U);
+  EXPECT_EQ(landing.at(0).octets, "one");
+  EXPECT_EQ(landing.at(0).sequence, 41U);
+  EXPECT_EQ(landing.at(0).pid, ::getpid());
+  EXPECT_EQ(landing.at(0).at, noon);
+  EXPECT_EQ(landing.at(1).octets, "");
+  EXPECT_EQ(landing.at(2).octets, "three");
+}
+
+TEST_F(DatagramLandingTest, WorksWhereThereIsNoFile) {
+  DatagramLanding landing;
+  EXPECT_FALSE(landing.open(folder_.file("nowhere/landing")).ok());
+  EXPECT_EQ(landing.size(), 0U);
+  ASSERT_TRUE(sender_.send("one"));
+  EXPECT_EQ(landing.receive(socket_->fd(), 1, noon), 1U);
+  EXPECT_EQ(landing.at(0).octets, "one");
+}
+
+TEST_F(DatagramLandingTest, AFileOfSomethingElseHoldsNoDatagrams) {
+  folder_.write("landing", std::string(100000, 'x'));
+  DatagramLanding landing;
+  ASSERT_TRUE(landing.open(path()).ok());
+  EXPECT_EQ(landing.size(), 0U);
+}
+
+}  // namespace
+}  // namespace tlsrpt::milter

@@ -1,0 +1,121 @@
+// That nothing is lost between lives is told by the kill and integration tests, too.
+#include "milter/datagram/tlsrpt_input.h"
+
+#include <gtest/gtest.h>
+
+#include "reporter/options/option_table.h"
+#include "tests/milter/datagram/datagram_sender.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/temp_dir.h"
+
+namespace tlsrpt::milter {
+namespace {
+
+class TlsrptInputTest : public testing::Test {
+ protected:
+  TlsrptInputTest() {
+    settings_.tlsrpt_socket = folder_.file("t.sock");
+    settings_.tlsrpt_socket_group = "";
+    settings_.store = "sqlite:" + folder_.file("s.sqlite");
+  }
+  std::unique_ptr<Collector> collector() {
+    CollectorOptions options;
+    options.source = "none";
+    options.relay = "relay1";
+    return *Collector::make(options, std::make_unique<NoLog>(), clock_, *store_,
+                            [](std::string_view) { return std::string(); });
+  }
+  std::unique_ptr<TlsrptInput> input() {
+    return std::make_unique<TlsrptInput>(settings_, clock_, log_, wakeup_, policy::UniqueFd());
+  }
+  static void hand_over(TlsrptInput& input, Collector& collector) {
+    input.hand_over(std::vector<Collector*>{&collector});
+  }
+  void send(unsigned count) const {
+    const DatagramSender sender(settings_.tlsrpt_socket);
+    for (unsigned sent = 0; sent < count;) {
+      if (sender.send("{}")) ++sent;
+    }
+  }
+
+  testing_support::TempDir folder_;
+  testing_support::FakeClock clock_{"2026-11-22T12:00:00Z"};
+  reporter::Settings settings_ = reporter::default_settings();
+  std::unique_ptr<reporter::Store> store_ = *reporter::open_store(
+      "sqlite:" + folder_.file("s.sqlite"), reporter::StoreAccess::collector, {});
+  DaemonLog log_{"test", false};
+  Wakeup wakeup_ = *Wakeup::make();
+};
+
+TEST_F(TlsrptInputTest, SocketThatCannotBeHadIsSaidOnceAndStopsNothing) {
+  settings_.tlsrpt_socket = folder_.file("nowhere/t.sock");
+  testing::internal::CaptureStderr();
+  const auto none = input();
+  EXPECT_FALSE(none->start());
+  EXPECT_FALSE(none->start());
+  const auto counts = collector();
+  hand_over(*none, *counts);
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(said.find("tlsrpt_socket"), said.rfind("tlsrpt_socket")) << said;
+  EXPECT_NE(said.find("nowhere/t.sock"), std::string::npos) << said;
+}
+
+// What one life received and did not commit is the next one's, once.
+TEST_F(TlsrptInputTest, EachDatagramIsCommittedOnceWhateverTheLives) {
+  std::uint64_t begin = 0;
+  for (unsigned life = 0; life < 4; ++life) {
+    auto receives = input();
+    ASSERT_TRUE(receives->start());
+    auto counts = collector();
+    hand_over(*receives, *counts);
+    if (life == 0) begin = *counts->last_datagram();
+    send(100);
+    receives.reset();
+    // An odd life dies before its commit.
+    receives = input();
+    hand_over(*receives, *counts);
+    EXPECT_EQ(*counts->last_datagram(), begin + 100 * (life + 1));
+    if (life % 2 == 0) {
+      EXPECT_TRUE(counts->commit().ok());
+    }
+  }
+  EXPECT_EQ(collector()->last_datagram(), begin + 300);
+}
+
+TEST_F(TlsrptInputTest, ACollectorAfterASpoiltOneGetsEverythingSinceTheLastCommit) {
+  const auto receives = input();
+  ASSERT_TRUE(receives->start());
+  const auto spoilt = collector();
+  hand_over(*receives, *spoilt);
+  const std::uint64_t begin = *spoilt->last_datagram();
+  send(10);
+  while (*spoilt->last_datagram() < begin + 10) hand_over(*receives, *spoilt);
+  const auto next = collector();
+  EXPECT_EQ(*next->last_datagram(), begin);
+  hand_over(*receives, *next);
+  EXPECT_EQ(*next->last_datagram(), begin + 10);
+}
+
+// Numbers of a store that was removed mean nothing to the one after it.
+TEST_F(TlsrptInputTest, AnotherStoreDoesNotGetWhatTheFirstHas) {
+  {
+    const auto receives = input();
+    ASSERT_TRUE(receives->start());
+    const auto counts = collector();
+    hand_over(*receives, *counts);
+    send(10);
+  }
+  clock_.advance(std::chrono::seconds(1));
+  store_.reset();
+  for (const char* name : {"s.sqlite", "s.sqlite-wal", "s.sqlite-shm"})
+    std::filesystem::remove(folder_.file(name));
+  store_ = *reporter::open_store(settings_.store, reporter::StoreAccess::collector, {});
+  const auto receives = input();
+  const auto counts = collector();
+  hand_over(*receives, *counts);
+  EXPECT_EQ(*counts->last_datagram(), static_cast<std::uint64_t>(policy::unix_seconds(clock_.now()))
+                                          << 20U);
+}
+
+}  // namespace
+}  // namespace tlsrpt::milter

@@ -1,0 +1,184 @@
+// Which sessions are our reports' own, in every shape that a log can give them.
+#include "milter/mail/report_mail.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/milter/log_fixture.h"
+
+namespace tlsrpt::milter {
+namespace {
+
+// Who tells that a queue id carries a report. Each alone suffices.
+enum class Teller { log, milter, both };
+
+class ReportMailTest : public testing::TestWithParam<Teller> {
+ protected:
+  ReportMailTest() { log.restart_each_line = true; }
+  ~ReportMailTest() override { EXPECT_TRUE(log.restored); }
+
+  // A report of ours gets QUEUE_ID at HH:MM:SS.
+  void report(std::string_view time, const std::string& queue_id) {
+    if (GetParam() != Teller::milter)
+      line(time, "cleanup[2]: " + queue_id + ": message-id=" + log.sink.own_message_id);
+    if (GetParam() != Teller::log)
+      log.milter(time, {queue_id, log.sink.own_message_id, false, true, {}});
+    line(time,
+         "qmgr[3]: " + queue_id + ": from=<tls@relay.example>, size=9, nrcpt=1 (queue active)");
+  }
+  void ordinary(std::string_view time, const std::string& queue_id) {
+    line(time, "cleanup[2]: " + queue_id + ": message-id=<x@a.example>");
+    line(time, "qmgr[3]: " + queue_id + ": from=<x@a.example>, size=9, nrcpt=1 (queue active)");
+  }
+  void line(std::string_view time, const std::string& text) {
+    log.line(std::string(time) + " postfix/" + text);
+  }
+  void handshake(std::string_view time, const std::string& process) {
+    line(time, process +
+                   ": Trusted TLS connection established to mx.a.example[198.51.100.1]:25: "
+                   "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)");
+  }
+  // HOW: "status=sent (250 Ok)"; MORE: "conn_use=2, ".
+  void delivery(std::string_view time, const std::string& process, const std::string& queue_id,
+                const std::string& to, const std::string& how, const std::string& more = "") {
+    line(time, process + ": " + queue_id + ": to=<" + to + "@a.example>, " +
+                   "relay=mx.a.example[198.51.100.1]:25, " + more +
+                   "delay=0.2, delays=0.01/0.1/0.03/0, dsn=2.0.0, " + how);
+  }
+
+  Log log;
+};
+
+constexpr const char* sent_ok = "status=sent (250 2.0.0 Ok)";
+const Seen exempt{"ignored report-mail"};
+const std::string success = "a.example mx.a.example[198.51.100.1] success";
+
+INSTANTIATE_TEST_SUITE_P(Teller, ReportMailTest,
+                         testing::Values(Teller::log, Teller::milter, Teller::both));
+
+TEST_P(ReportMailTest, SessionsOfOurOwnReportsAreExemptUntilTheQueueIdIsFree) {
+  report("09:59:59", "2667D10E");
+  handshake("10:00:00", "smtp[7]");
+  delivery("10:00:01", "smtp[7]", "2667D10E", "u", sent_ok);
+  line("10:00:02", "qmgr[3]: 2667D10E: removed");
+  ordinary("10:00:03", "2667D10E");
+  handshake("10:00:03", "smtp[7]");
+  delivery("10:00:04", "smtp[7]", "2667D10E", "u", sent_ok);
+  EXPECT_EQ(log.seen(), (Seen{"ignored report-mail", success}));
+}
+
+TEST_P(ReportMailTest, ReportWithSeveralRecipientsIsOneExemptSession) {
+  report("09:59:59", "2667D10E");
+  handshake("10:00:00", "smtp[7]");
+  delivery("10:00:01", "smtp[7]", "2667D10E", "u", sent_ok);
+  delivery("10:00:01", "smtp[7]", "2667D10E", "v", sent_ok);
+  delivery("10:00:01", "smtp[7]", "2667D10E", "w", "status=bounced (550 5.1.1 no such user)");
+  EXPECT_EQ(log.seen(), exempt);
+}
+
+TEST_P(ReportMailTest, RetriesHoursLaterAreExemptToo) {
+  report("09:59:59", "2667D10E");
+  handshake("10:00:00", "smtp[7]");
+  delivery("10:00:01", "smtp[7]", "2667D10E", "u", "status=deferred (450 4.2.0 later)");
+  line("18:00:00", "qmgr[9]: 2667D10E: from=<tls@relay.example>, size=9, nrcpt=1 (queue active)");
+  handshake("18:00:00", "smtp[8]");
+  delivery("18:00:01", "smtp[8]", "2667D10E", "u", sent_ok);
+  EXPECT_EQ(log.seen(), (Seen{"ignored report-mail", "ignored report-mail"}));
+}
+
+TEST_P(ReportMailTest, PlaintextFallbackOfAReportIsExempt) {
+  report("09:59:59", "2667D10E");
+  line("10:00:00", "smtp[7]: SSL_connect error to mx.a.example[198.51.100.1]:25: lost connection");
+  line("10:00:00", "smtp[7]: 2667D10E: Cannot start TLS: handshake failure");
+  delivery("10:00:01", "smtp[7]", "2667D10E", "u", sent_ok);
+  EXPECT_EQ(log.seen(), exempt);
+  // Without any TLS.
+  report("10:00:02", "2667D10F");
+  delivery("10:00:03", "smtp[7]", "2667D10F", "u", sent_ok);
+  EXPECT_EQ(log.seen(), (Seen{"ignored report-mail", "ignored report-mail"}));
+}
+
+TEST_P(ReportMailTest, ReportThatPolicyStopsIsExempt) {
+  report("09:59:59", "2667D10E");
+  line("10:00:01",
+       "smtp[7]: 2667D10E: to=<u@a.example>, relay=none, delay=0.2, "
+       "delays=0.01/0.1/0.03/0, dsn=4.7.5, status=deferred (TLSA lookup error for "
+       "mx.a.example:25)");
+  EXPECT_EQ(log.seen(), exempt);
+}
+
+TEST_P(ReportMailTest, BounceOfAReportIsExemptAsWell) {
+  report("09:59:59", "2667D10E");
+  handshake("10:00:00", "smtp[7]");
+  delivery("10:00:01", "smtp[7]", "2667D10E", "u", "status=bounced (550 5.1.1 no such user)");
+  line("10:00:01", "cleanup[2]: 3778E21F: message-id=<20261122100001.3778E21F@relay.example>");
+  line("10:00:01", "bounce[5]: 2667D10E: sender non-delivery notification: 3778E21F");
+  line("10:00:01", "qmgr[3]: 3778E21F: from=<>, size=99, nrcpt=1 (queue active)");
+  line("10:00:01", "qmgr[3]: 2667D10E: removed");
+  handshake("10:00:02", "smtp[7]");
+  delivery("10:00:03", "smtp[7]", "3778E21F", "tls", sent_ok);
+  line("10:00:03", "qmgr[3]: 3778E21F: removed");
+  // An ordinary bounce is ordinary mail.
+  ordinary("10:00:04", "2667D10E");
+  line("10:00:05", "bounce[5]: 2667D10E: sender non-delivery notification: 3778E21F");
+  handshake("10:00:06", "smtp[7]");
+  delivery("10:00:07", "smtp[7]", "3778E21F", "x", sent_ok);
+  EXPECT_EQ(log.seen(), (Seen{"ignored report-mail", "ignored report-mail", success}));
+}
+
+TEST_P(ReportMailTest, ContentFilterThatChangesTheQueueIdKeepsTheReportExempt) {
+  report("09:59:58", "2667D10E");
+  line("09:59:59",
+       "smtp[6]: 2667D10E: to=<u@a.example>, relay=127.0.0.1[127.0.0.1]:10024, "
+       "delay=0.2, delays=0.01/0.1/0.03/0, dsn=2.0.0, status=sent (250 2.0.0 Ok: "
+       "queued as 3778E21F)");
+  line("09:59:59", "qmgr[3]: 2667D10E: removed");
+  report("09:59:59", "3778E21F");
+  handshake("10:00:00", "smtp[7]");
+  delivery("10:00:01", "smtp[7]", "3778E21F", "u", sent_ok);
+  EXPECT_EQ(log.seen(), (Seen{"ignored report-mail", "ignored report-mail"}));
+}
+
+TEST_P(ReportMailTest, ReportOnASessionOfOrdinaryMailLeavesThatSessionCounted) {
+  ordinary("09:59:58", "3778E21F");
+  report("09:59:59", "2667D10E");
+  handshake("10:00:00", "smtp[7]");
+  delivery("10:00:01", "smtp[7]", "3778E21F", "u", sent_ok);
+  delivery("10:00:02", "smtp[7]", "2667D10E", "u", sent_ok, "conn_use=2, ");
+  EXPECT_EQ(log.seen(), Seen{success});
+  EXPECT_EQ(log.sink.messages, 1U);
+}
+
+TEST_P(ReportMailTest, OrdinaryMailOnASessionOfAReportLeavesThatSessionExempt) {
+  ordinary("09:59:58", "3778E21F");
+  report("09:59:59", "2667D10E");
+  handshake("10:00:00", "smtp[7]");
+  delivery("10:00:01", "smtp[7]", "2667D10E", "u", sent_ok);
+  delivery("10:00:02", "smtp[7]", "3778E21F", "u", sent_ok, "conn_use=2, ");
+  EXPECT_EQ(log.seen(), exempt);
+}
+
+TEST(ReportMail, ForgedMessageIdsHideNothing) {
+  Log log;
+  log.lines({"09:59:59 postfix/cleanup[2]: 2667D10E: message-id=<tlsrpt.forged@evil.example>",
+             "09:59:59 postfix/qmgr[3]: 2667D10E: from=<x@evil.example>, size=1, nrcpt=1 (queue "
+             "active)",
+             "10:09:59 postfix/qmgr[3]: 2667D10E: from=<x@evil.example>, size=1, nrcpt=1 (queue "
+             "active)",
+             established, sent});
+  EXPECT_EQ(log.seen(), (Seen{"ignored report-mail-untrusted",
+                              "a.example mx.a.example[198.51.100.1] success"}));
+}
+
+TEST(ReportMail, AnotherReportersReportsAreKnownBySenderAndMessageId) {
+  CorrelatorOptions options;
+  options.report_senders = {"Reports@relay.example"};
+  Log log(options);
+  log.lines({"09:59:59 postfix/cleanup[2]: 2667D10E: message-id=<tlsrpt.other@relay.example>",
+             "09:59:59 postfix/qmgr[3]: 2667D10E: from=<reports@relay.example>, size=1, nrcpt=1 "
+             "(queue active)",
+             established, sent});
+  EXPECT_EQ(log.seen(), (Seen{"ignored report-mail"}));
+}
+
+}  // namespace
+}  // namespace tlsrpt::milter

@@ -1,0 +1,104 @@
+#include "reporter/command/common_command.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "reporter/options/config_file.h"
+#include "reporter/options/option_table.h"
+#include "tests/support/temp_dir.h"
+
+namespace tlsrpt::reporter {
+namespace {
+
+TEST(CommonCommand, DefaultConfigSetIsTheDefaults) {
+  // With every `#` before an option removed and the required ones filled in, it is the defaults.
+  std::string text;
+  std::istringstream lines(default_config_text());
+  std::size_t options = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("#") && !line.starts_with("# ")) line.erase(0, 1), ++options;
+    if (line == "organization_name =") line += " Example";
+    if (line == "contact_info =") line += " tls@example.com";
+    text += line + "\n";
+  }
+  EXPECT_EQ(options + 2, option_table().size());
+  const auto parsed = parse_settings(text);
+  EXPECT_TRUE(parsed.faults.empty()) << parsed.faults.front().reason;
+  EXPECT_EQ(parsed.settings.retention, default_settings().retention);
+}
+
+TEST(CommonCommand, DefaultConfigAsksForRequiredOptions) {
+  const auto parsed = parse_settings(default_config_text());
+  ASSERT_EQ(parsed.faults.size(), 2U);
+  EXPECT_EQ(parsed.faults[0].reason, "contact_info: has no value");
+  EXPECT_EQ(parsed.faults[1].reason, "organization_name: has no value");
+}
+
+TEST(CommonCommand, OptionsAreFourColumns) {
+  std::istringstream lines(options_text());
+  std::size_t count = 0;
+  for (std::string line; std::getline(lines, line); ++count) {
+    EXPECT_EQ(std::count(line.begin(), line.end(), '\t'), 3) << line;
+    EXPECT_EQ(line.find("\t\t"), std::string::npos) << line;
+  }
+  EXPECT_EQ(count, option_table().size());
+  EXPECT_NE(options_text().find("day_grace\tduration\t10m\treload\n"), std::string::npos);
+  EXPECT_NE(options_text().find("contact_info\taddr-spec\t(required)\treload\n"),
+            std::string::npos);
+  EXPECT_NE(options_text().find("milter_socket_mode\tmode\t0660\trestart\n"), std::string::npos);
+}
+
+TEST(CommonCommand, NamesWhatTheMachineLacks) {
+  Settings settings = default_settings();
+  EXPECT_TRUE(missing_on_machine(settings).empty());
+  settings.log_timezone = "Mars/Olympus";
+  settings.run_as = "no-such-user-here";
+  settings.record_map = "/nonexistent/map";
+  settings.https_ca_file = "/";
+  const auto missing = missing_on_machine(settings);
+  ASSERT_EQ(missing.size(), 4U);
+  EXPECT_EQ(missing[0],
+            "log_timezone: /usr/share/zoneinfo/Mars/Olympus: No such file or directory");
+  EXPECT_EQ(missing[1], "run_as: there is no user no-such-user-here");
+  EXPECT_EQ(missing[2], "record_map: /nonexistent/map: cannot open: No such file or directory");
+  EXPECT_EQ(missing[3], "https_ca_file: /: is a directory");
+}
+
+TEST(CommonCommand, NamesTheLineOfWhatTheMachineLacks) {
+  const testing_support::TempDir folder;
+  CommandLine line;
+  line.action = "check-config";
+  line.config_file = folder.write("tlsrpt.conf",
+                                  "organization_name = Example Ltd\n"
+                                  "contact_info = tls@example.com\n"
+                                  "log_timezone = Mars/Olympus\n"
+                                  "record_map = /nonexistent/map\n");
+  std::ostringstream out;
+  std::ostringstream err;
+  EXPECT_EQ(run_common(Program::milter, line, out, err), exit_config);
+  EXPECT_EQ(err.str(),
+            line.config_file +
+                ":3: log_timezone: /usr/share/zoneinfo/Mars/Olympus: No such file or directory\n" +
+                line.config_file +
+                ":4: record_map: /nonexistent/map: cannot open: No such file or directory\n");
+}
+
+TEST(CommonCommand, LeavesOtherActionsAlone) {
+  std::ostringstream out;
+  std::ostringstream err;
+  CommandLine line;
+  line.action = "flush";
+  EXPECT_EQ(run_common(Program::reporter, line, out, err), std::nullopt);
+  line.action = "version";
+  EXPECT_EQ(run_common(Program::milter, line, out, err), exit_ok);
+  EXPECT_TRUE(out.str().starts_with("tlsrpt-milter 0.")) << out.str();
+  line.action = "check-config";
+  line.config_file = "/nonexistent/tlsrpt.conf";
+  EXPECT_EQ(run_common(Program::milter, line, out, err), exit_config);
+  EXPECT_EQ(err.str(), "/nonexistent/tlsrpt.conf: cannot open: No such file or directory\n");
+}
+
+}  // namespace
+}  // namespace tlsrpt::reporter

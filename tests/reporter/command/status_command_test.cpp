@@ -1,0 +1,181 @@
+#include "reporter/command/status_command.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <sstream>
+
+#include "reporter/datagram_overruns.h"
+#include "tests/support/flush_world.h"
+
+namespace tlsrpt::reporter {
+namespace {
+
+using policy::Outcome;
+using ::testing::AllOf;
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using testing_support::report_day;
+using testing_support::report_fact;
+
+class StatusCommand : public testing_support::FlushWorld {
+ protected:
+  std::string status(Format format) {
+    CommandLine line;
+    line.action = "status";
+    line.format = format;
+    std::ostringstream out;
+    std::ostringstream err;
+    EXPECT_EQ(run_status({line, settings_, clock_, out, err}), exit_ok) << err.str();
+    return out.str();
+  }
+};
+
+TEST_F(StatusCommand, AnEmptyStoreHasNothingToTell) {
+  EXPECT_EQ(status(Format::table), "Nothing was counted yet.\n");
+  EXPECT_EQ(status(Format::json),
+            "{\"days\":[],\"destinations\":[],\"look-ups\":[],\"unreported\":[],\"damaged\":[],"
+            "\"collectors\":[],\"collector-troubles\":[]}\n");
+}
+
+TEST_F(StatusCommand, TellsWhatKeepsCollectorsFromTheirWork) {
+  const auto now = clock_.now();
+  const std::vector<CollectorTrouble> troubles{
+      {"relay1", "file:/a", "/a: no such file", now - std::chrono::hours(1), std::nullopt},
+      {"relay1", "commit", "disk full", now - std::chrono::hours(3), now - std::chrono::hours(2)},
+      {"relay1", "milter", "long over", {}, now - std::chrono::days(8)}};
+  for (const CollectorTrouble& each : troubles)
+    ASSERT_TRUE(store_->set_collector_trouble(each).ok());
+  const std::string json = status(Format::json);
+  EXPECT_THAT(json, HasSubstr("\"collector-troubles\":[{\"relay\":\"relay1\",\"name\":\"commit\","
+                              "\"trouble\":\"disk full\",\"since\":"));
+  EXPECT_THAT(json, HasSubstr("\"trouble\":\"/a: no such file\",\"since\":\"" +
+                              policy::to_text(now - std::chrono::hours(1)) + "\"}]"));
+  EXPECT_THAT(json, Not(HasSubstr("long over")));
+  const std::string table = status(Format::table);
+  EXPECT_THAT(table, HasSubstr("it lasts"));
+  EXPECT_THAT(table, HasSubstr("disk full"));
+}
+
+TEST_F(StatusCommand, WithoutStoreThereIsNoInput) {
+  settings_.store = "sqlite:" + folder_.file("none.sqlite");
+  CommandLine line;
+  std::ostringstream out;
+  EXPECT_EQ(run_status({line, settings_, clock_, out, out}), exit_no_input);
+  EXPECT_FALSE(std::filesystem::exists(folder_.file("none.sqlite")));
+}
+
+TEST_F(StatusCommand, TellsStatesTroublesAndCollectors) {
+  count({report_fact("a.example", Outcome::success, 1),
+         report_fact("b.example", Outcome::success, 1)});
+  publish("a.example", "mailto:x@a.example,mailto:y@a.example");
+  dns_.world().txt["_smtp._tls.b.example"] = testing_support::dns_temporary("SERVFAIL");
+  close();
+  settings_.mail_transport = "directory:" + folder_.file("missing");
+  deliver();
+  const std::string json = status(Format::json);
+  EXPECT_THAT(json, HasSubstr("{\"day\":\"2026-11-22\",\"reports\":1,\"deliveries\":{\"pending\":2,"
+                              "\"set-aside\":0,\"sent\":0,\"failed\":0,\"expired\":0},"
+                              "\"open-domains\":1,\"set-aside-domains\":0"));
+  EXPECT_THAT(json, HasSubstr("\"oldest-waiting\":\"2026-11-23T00:20:00Z\",\"next-due\":"));
+  EXPECT_THAT(json, HasSubstr("{\"destination\":\"mailto:x@a.example\",\"last-error\":\""));
+  EXPECT_THAT(json, HasSubstr("\"last-attempt\":\"2026-11-23T00:20:00Z\",\"pending\":1,"));
+  EXPECT_THAT(json, HasSubstr("{\"day\":\"2026-11-22\",\"domain\":\"b.example\",\"note\":"
+                              "\"temporary: SERVFAIL\",\"since\":\"2026-11-23T00:20:00Z\"}"));
+  EXPECT_THAT(json, HasSubstr("{\"relay\":\"relay1\",\"source\":\"file:/var/log/mail.log\","
+                              "\"read-until\":\"2026-11-23T00:15:00Z\",\"committed-at\":"
+                              "\"2026-11-23T00:20:00Z\"}"));
+  const std::string table = status(Format::table);
+  EXPECT_THAT(table, HasSubstr("mailto:y@a.example"));
+  EXPECT_THAT(table, HasSubstr("b.example"));
+  EXPECT_THAT(table, HasSubstr("relay1"));
+  std::istringstream lines(table);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100U) << line;
+}
+
+TEST_F(StatusCommand, NamesTheCollectorThatADayWaitsFor) {
+  count({report_fact("a.example", Outcome::success, 1)}, "2026-11-22T21:00:00Z");
+  EXPECT_THAT(status(Format::json), HasSubstr("\"why-open\":\"waits for relay1"));
+  EXPECT_THAT(status(Format::table), HasSubstr("waits for relay1"));
+}
+
+TEST_F(StatusCommand, TellsWhatWasDroppedAndEscapesIt) {
+  Batch batch;
+  batch.relay = "relay1";
+  batch.source = "file:/var/log/mail.log";
+  batch.committed_at = clock_.now();
+  batch.ignored[{report_day, policy::Ignored::relay}] = 12;
+  batch.not_understood = {{report_day, "odd \x1b[31mline"}};
+  ASSERT_TRUE(store_->commit(batch).ok());
+  for (const Format format : {Format::json, Format::table}) {
+    const std::string text = status(format);
+    EXPECT_THAT(text, HasSubstr("relay"));
+    EXPECT_THAT(text, HasSubstr("12"));
+    EXPECT_THAT(text, HasSubstr("{1b}[31mline"));
+    EXPECT_THAT(text, Not(HasSubstr("\x1b")));
+  }
+}
+
+TEST_F(StatusCommand, TellsThatTheQueueOfDatagramsWasFull) {
+  EXPECT_THAT(status(Format::json), Not(HasSubstr("datagram-queue-full")));
+  ASSERT_TRUE(write_datagram_overruns(settings_.store, {17, clock_.now()}).ok());
+  EXPECT_THAT(status(Format::json), AllOf(HasSubstr("datagram-queue-full"), HasSubstr("17")));
+  EXPECT_THAT(status(Format::table), HasSubstr("found full 17 times"));
+}
+
+TEST_F(StatusCommand, TellsWhatWasSetAside) {
+  count("a.example");
+  count("b.example");
+  publish("a.example", "mailto:x@a.example,mailto:y@a.example");
+  publish("b.example", "mailto:x@b.example");
+  damage(
+      "UPDATE fact SET outcome = 99 WHERE domain = (SELECT id FROM text WHERE value = "
+      "'b.example')");
+  close();
+  auto aside = deliveries().at(0);
+  aside.set_aside_by = TLSRPT_VERSION;
+  aside.last_error = "set aside: odd";
+  ASSERT_TRUE(store_->record_attempt(aside).ok());
+  EXPECT_THAT(status(Format::json),
+              AllOf(HasSubstr("\"deliveries\":{\"pending\":1,\"set-aside\":1,\"sent\":0,"),
+                    HasSubstr("\"open-domains\":1,\"set-aside-domains\":1"),
+                    HasSubstr("\"last-error\":\"set aside: odd\"")));
+  EXPECT_THAT(status(Format::table), AllOf(HasSubstr("Set aside"), HasSubstr("1 set aside, see"),
+                                           HasSubstr("set aside by " TLSRPT_VERSION)));
+}
+
+TEST_F(StatusCommand, TellsWhatNoReportWillHoldAndLateSessionsAsLate) {
+  auto old = report_fact("a.example", Outcome::success, 5);
+  old.day -= std::chrono::days(9);
+  count({old, report_fact("b.example", Outcome::success, 2)});
+  close();
+  EXPECT_THAT(
+      status(Format::json),
+      AllOf(HasSubstr("\"open-domains\":0,\"set-aside-domains\":0,\"ignored\":{\"late\":5}"),
+            HasSubstr("\"unreported\":[{\"day\":\"2026-11-13\",\"reason\":\"late: older than "
+                      "report_max_age\",\"domains\":1,\"sessions\":5},{\"day\":\"2026-11-22\","
+                      "\"reason\":\"no record\",\"domains\":1,\"sessions\":2}]")));
+  const std::string table = status(Format::table);
+  EXPECT_THAT(table, ContainsRegex("2026-11-13  late +5\n"));
+  EXPECT_THAT(table, ContainsRegex("2026-11-22  no record +1 +2\n"));
+}
+
+TEST_F(StatusCommand, DamageHidesOnlyWhatIsDamaged) {
+  count("a.example");
+  count("b.example");
+  damage(
+      "UPDATE domain_day SET last_revision = -1 WHERE domain = (SELECT id FROM text WHERE "
+      "value = 'a.example'); UPDATE collector SET committed_at = 9223372036854775807; "
+      "INSERT INTO ignored (day, kind, sessions) SELECT day, 99, 1 FROM day");
+  const std::string json = status(Format::json);
+  EXPECT_THAT(json, HasSubstr("\"open-domains\":1,"));
+  EXPECT_THAT(json, HasSubstr("\"damaged\":[\"collectors: damaged row: committed_at"));
+  EXPECT_THAT(json, HasSubstr("\"ignored sessions of 2026-11-22: damaged row: kind is unknown\""));
+  EXPECT_THAT(json, HasSubstr("a.example): damaged row: last_revision -1 is out of range"));
+  EXPECT_THAT(status(Format::table), HasSubstr("Damaged in the store"));
+}
+
+}  // namespace
+}  // namespace tlsrpt::reporter
