@@ -1,4 +1,7 @@
-"""A real Postfix with our milter and without it, in turns; how long a message waits for us."""
+"""A real Postfix with our milter, without, and with one that does nothing, in turns.
+
+How long a message waits for us is asked at the same time.
+"""
 
 import contextlib
 import os
@@ -19,9 +22,10 @@ CLIENTS = 20
 WARM_UP = 40
 PROBE_INTERVAL = 0.02  # Seconds between two questions.
 ADDRESS = "127.25.0.30"
-PORT_WITH, PORT_WITHOUT = 2530, 2531
+PORT_WITH, PORT_WITHOUT, PORT_BARE = 2530, 2531, 2532
 SOURCE = "/usr/sbin/smtp-source"
-# What is missed is told, not refused: machines differ.
+# What is missed is told, not refused: machines differ. What a milter costs that asks for nothing is
+# Postfix's and libmilter's: the ratio aimed at is that to Postfix with it.
 RATIO_AIM, DELAY_AIM_MS, GROWTH_AIM_MIB = 0.95, 10.0, 4.0
 
 MAIN_CF = """
@@ -39,6 +43,8 @@ milter_default_action = accept
 MASTER_CF = f"""
 {ADDRESS}:{PORT_WITHOUT} inet n - y - - smtpd
     -o smtpd_milters=
+{ADDRESS}:{PORT_BARE} inet n - y - - smtpd
+    -o smtpd_milters=unix:bare/milter.sock
 """
 
 
@@ -52,9 +58,9 @@ def why_not():
 
 
 class MilterBench:
-    """MILTER: the program; FOLDER: for everything that is written."""
+    """MILTER: the program; TOOLS: where bare_milter is; FOLDER: for everything that is written."""
 
-    def __init__(self, milter, folder):
+    def __init__(self, milter, tools, folder):
         os.environ["PATH"] += ":/usr/sbin"
         self.folder = pathlib.Path(folder)
         self.folder.chmod(0o755)
@@ -62,13 +68,22 @@ class MilterBench:
             self.folder / "postfix", "", "", "UTC", main_cf=MAIN_CF, master_cf=MASTER_CF,
             place=postfix_instance.Place(ADDRESS, PORT_WITH, ADDRESS))
         self.socket = f"{self.postfix.folder}/queue/tlsrpt/milter.sock"
+        self.bare_socket = self.postfix.folder / "queue" / "bare" / "milter.sock"
         self.daemon = None
+        self.bare = None
         self.began = 0  # Where Postfix's log stands when the milter listens.
         try:
+            self.start_bare(tools / "bare_milter")
             self.start_daemon(milter)
         except NotReady:
             self.close()
             raise
+
+    def start_bare(self, program):
+        self.bare_socket.parent.mkdir()
+        self.bare_socket.parent.chmod(0o755)
+        self.bare = Daemon("bare_milter", [program, self.bare_socket], self.folder / "bare.log")
+        self.bare.wait_until(lambda: "listens" in self.bare.output(), "the bare milter", 60)
 
     def start_daemon(self, milter):
         config = self.folder / "tlsrpt.conf"
@@ -83,8 +98,9 @@ class MilterBench:
         self.began = len(self.postfix.log_text())
 
     def close(self):
-        if self.daemon:
-            self.daemon.stop()
+        for each in (self.daemon, self.bare):
+            if each:
+                each.stop()
         self.postfix.stop()
 
     def send(self, port, messages, keep_open):
@@ -105,61 +121,66 @@ class MilterBench:
 
     def run(self, messages, rounds):
         """MESSAGES with the milter and as many without, in ROUNDS each."""
-        print(f"Milter: {CLIENTS} clients, {messages} messages through a real Postfix with it and "
-              f"{messages} without,\nin turns; every other time over one connection each. A "
-              "message's delay by us: connect,\nnegotiate, sender, header, end, as Postfix waits "
-              "for it, asked for in both kinds\nof turns alike and counted in those with it.")
+        print(f"Milter: {CLIENTS} clients, {messages} messages through a real Postfix with it, as "
+              "many without, and\nwith one that does nothing, in turns; every other time over one "
+              "connection each. A\nmessage's delay: connect, negotiate, sender, header, end, as Postfix "
+              "waits for it, asked\nof both milters in all turns alike.")
         each = messages // rounds
-        times = {PORT_WITH: 0.0, PORT_WITHOUT: 0.0}
+        times = dict.fromkeys((PORT_WITH, PORT_WITHOUT, PORT_BARE), 0.0)
         memory = []
         before = WARM_UP * len(times)
         for port in times:  # Postfix starts its processes.
             self.send(port, WARM_UP, keep_open=False)
         self.postfix.wait_until_delivered(300)
-        with DelayProbe(self.socket) as probe:
+        with DelayProbe(self.socket, self.bare_socket) as probe:
             for number in range(rounds):
-                # Who comes second finds a fuller queue: in turns, too.
-                ports = sorted(times, reverse=number % 2 == 1)
-                for port in ports:
-                    with probe.asking(counted=port == PORT_WITH):
+                # Who comes later finds a fuller queue: in turns, too.
+                for port in sorted(times, reverse=number % 2 == 1):
+                    with probe.asking():
                         times[port] += self.send(port, each, keep_open=number // 2 % 2 == 1)
                     self.postfix.wait_until_delivered(300)
                 memory.append(self.memory_mib())
-        wait_until(lambda: self.delivered() == before + 2 * each * rounds, "all deliveries", 60)
-        self.tell(each * rounds, times, memory, sorted(probe.delays))
+        wait_until(lambda: self.delivered() == before + len(times) * each * rounds, "all deliveries", 60)
+        self.tell(each * rounds, times, memory, probe)
 
-    def tell(self, messages, times, memory, delays):
+    def tell(self, messages, times, memory, probe):
         complaints = [line for line in self.postfix.log_text()[self.began:].splitlines()
                       if "ilter" in line]
-        if complaints or not delays:
-            sys.exit(f"bench: {len(delays)} delays; Postfix says: {complaints[:3]}")
-        ratio = times[PORT_WITHOUT] / times[PORT_WITH]
-        percentile = delays[min(len(delays) - 1, len(delays) * 99 // 100)] * 1000
+        if complaints or not all(probe.delays.values()):
+            sys.exit(f"bench: {len(probe.delays)} delays; Postfix says: {complaints[:3]}")
+        rate = {port: messages / seconds for port, seconds in times.items()}
+        ratio = rate[PORT_WITH] / rate[PORT_BARE]
         growth = memory[-1] - memory[len(memory) // 2]
+        ours, bare = (probe.percentiles(socket) for socket in (self.socket, self.bare_socket))
+
+        def row(name, port, *more):
+            cells = [name, str(messages), f"{rate[port]:.0f}",
+                     f"{rate[port] / rate[PORT_WITHOUT]:.3f}",
+                     *(f"{each:.2f}" if isinstance(each, float) else each for each in more)]
+            return cells + [""] * (8 - len(cells))
+
         table(["", "messages", "messages per s", "ratio", "delay ms, median", "99th percentile",
                "RSS MiB", "growth"],
-              [["without", str(messages), f"{messages / times[PORT_WITHOUT]:.0f}", "", "", "", "",
-                ""],
-               ["with", str(messages), f"{messages / times[PORT_WITH]:.0f}", f"{ratio:.3f}",
-                f"{delays[len(delays) // 2] * 1000:.2f}", f"{percentile:.2f}",
-                f"{memory[-1]:.1f}", f"{growth:+.1f}"]])
+              [row("without", PORT_WITHOUT), row("one that does nothing", PORT_BARE, *bare),
+               row("with", PORT_WITH, *ours, f"{memory[-1]:.1f}", f"{growth:+.1f}")])
         for what, value, aim, good in (
-                ("ratio", ratio, RATIO_AIM, ratio >= RATIO_AIM),
-                ("delay", percentile, DELAY_AIM_MS, percentile <= DELAY_AIM_MS),
+                ("ratio to one that does nothing", ratio, RATIO_AIM, ratio >= RATIO_AIM),
+                ("delay", ours[1], DELAY_AIM_MS, ours[1] <= DELAY_AIM_MS),
                 ("growth", growth, GROWTH_AIM_MIB, growth <= GROWTH_AIM_MIB)):
             if not good:
                 print(f"Missed: {what} {value:.3f}, aim {aim}")
 
 
 class DelayProbe:
-    """Asks the milter as Postfix does, about one message after the other, while asking()."""
+    """Asks milters as Postfix does, about one message after the other, while asking().
 
-    def __init__(self, path):
-        self.path = path
+    SOCKETS: where they listen, asked in turns. `delays`: seconds of each.
+    """
+
+    def __init__(self, *sockets):
         self.asks = False
-        self.counts = False
         self.over = False
-        self.delays = []
+        self.delays = {socket: [] for socket in sockets}
         self.thread = threading.Thread(target=self.work)
 
     def __enter__(self):
@@ -171,27 +192,32 @@ class DelayProbe:
         self.thread.join()
 
     @contextlib.contextmanager
-    def asking(self, counted):
-        self.counts = counted
+    def asking(self):
         self.asks = True
         yield
         self.asks = False
 
+    def percentiles(self, socket):
+        """The median and the 99th percentile in milliseconds."""
+        delays = sorted(self.delays[socket])
+        return [delays[min(len(delays) - 1, len(delays) * share // 100)] * 1000
+                for share in (50, 99)]
+
     def work(self):
         while not self.over:
-            time.sleep(PROBE_INTERVAL)
-            if not self.asks:
-                continue
-            counts, delay = self.counts, self.one()
-            if counts:
-                self.delays.append(delay)
+            for socket, delays in self.delays.items():
+                time.sleep(PROBE_INTERVAL)
+                if self.asks:
+                    delays.append(one_delay(socket))
 
-    def one(self):
-        began = time.monotonic()
-        with MilterClient(self.path) as client:
-            client.negotiate()
-            answer = client.message("4XyZabcdefgh", headers=[("Subject", "probe")])
-            delay = time.monotonic() - began
-        if answer != b"c":
-            sys.exit(f"bench: the milter says {answer}")
-        return delay
+
+def one_delay(socket):
+    """Seconds for one message at the milter that listens at SOCKET."""
+    began = time.monotonic()
+    with MilterClient(socket) as client:
+        client.negotiate()
+        answer = client.message("4XyZabcdefgh", headers=[("Subject", "probe")])
+        delay = time.monotonic() - began
+    if answer != b"c":
+        sys.exit(f"bench: the milter at {socket} says {answer}")
+    return delay
