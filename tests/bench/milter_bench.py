@@ -68,7 +68,7 @@ class MilterBench:
             self.folder / "postfix", "", "", "UTC", main_cf=MAIN_CF, master_cf=MASTER_CF,
             place=postfix_instance.Place(ADDRESS, PORT_WITH, ADDRESS))
         self.socket = f"{self.postfix.folder}/queue/tlsrpt/milter.sock"
-        self.bare_socket = self.postfix.folder / "queue" / "bare" / "milter.sock"
+        self.bare_socket = f"{self.postfix.folder}/queue/bare/milter.sock"
         self.daemon = None
         self.bare = None
         self.began = 0  # Where Postfix's log stands when the milter listens.
@@ -80,8 +80,9 @@ class MilterBench:
             raise
 
     def start_bare(self, program):
-        self.bare_socket.parent.mkdir()
-        self.bare_socket.parent.chmod(0o755)
+        folder = pathlib.Path(self.bare_socket).parent
+        folder.mkdir()
+        folder.chmod(0o755)
         self.bare = Daemon("bare_milter", [program, self.bare_socket], self.folder / "bare.log")
         self.bare.wait_until(lambda: "listens" in self.bare.output(), "the bare milter", 60)
 
