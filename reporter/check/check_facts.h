@@ -10,6 +10,7 @@
 
 #include "policy/utc_day.h"
 #include "reporter/datagram_overruns.h"
+#include "reporter/dkim/dkim_record.h"
 #include "reporter/postfix/postconf.h"
 
 namespace tlsrpt::reporter {
@@ -38,6 +39,14 @@ struct LogFacts {
 
 enum class Validation : std::uint8_t { not_asked, secure, insecure, failed };
 
+// One key that signs reports.
+struct DkimKeyFacts {
+  std::string key_file;
+  std::string key_problem;                  // Why it cannot sign; empty: it can.
+  std::string record;                       // "tlsrpt._domainkey.example.com"
+  std::vector<DkimRecordFinding> findings;  // About that record; none where there is no key.
+};
+
 struct CheckFacts {
   std::string user;  // Who we are.
   std::string config_file;
@@ -56,7 +65,9 @@ struct CheckFacts {
   std::string mail_transport;
   std::string transport_problem;
   std::string mail_from;
+  std::string contact_info;
   std::string dkim_domain;  // Empty: we do not sign.
+  std::vector<DkimKeyFacts> dkim_keys;
 
   std::string milter_socket = "none";  // "unix:/PATH", "inet:PORT@HOST", "none".
   std::string milter_silence;          // Why nobody answers there as a milter; empty: it does.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "policy/text.h"
+#include "reporter/check/dkim_rules.h"
 #include "reporter/postfix/relay_hosts.h"
 
 namespace tlsrpt::reporter {
@@ -436,6 +437,8 @@ void check_clock(const CheckFacts& facts, CheckFindings* findings) {
   }
 }
 
+std::string domain_of(const std::string& address) { return address.substr(address.rfind('@') + 1); }
+
 // Whether DOMAIN is PARENT or below it.
 bool is_within(const std::string& domain, const std::string& parent) {
   return domain == parent || domain.ends_with("." + parent);
@@ -455,15 +458,24 @@ std::string signing_milters(const CheckFacts& facts, const PostfixFacts& postfix
   return milters;
 }
 
-void check_signature(const CheckFacts& facts, CheckFindings* findings) {
-  const std::string domain = facts.mail_from.substr(facts.mail_from.rfind('@') + 1);
-  if (!facts.dkim_domain.empty()) {
-    if (is_within(domain, facts.dkim_domain)) return;
+// RFC 8460, 3: the signature is that of the submitter; and of the domain in From (RFC 7489, 3.1.1).
+void check_signing_domain(const CheckFacts& facts, CheckFindings* findings) {
+  for (const auto& [option, address] :
+       {std::pair<std::string, std::string>("mail_from", facts.mail_from),
+        std::pair<std::string, std::string>("contact_info", facts.contact_info)}) {
+    if (is_within(domain_of(address), facts.dkim_domain)) continue;
     findings->push_back({Level::fault,
                          "signature",
-                         "reports come from " + facts.mail_from + " and are signed for " +
-                             facts.dkim_domain + ": recipients ignore them",
-                         {"editor " + facts.config_file + "  # mail_from, dkim_domain"}});
+                         "reports are signed for " + facts.dkim_domain + ", and " + option +
+                             " is " + address + ": recipients ignore them",
+                         {"editor " + facts.config_file + "  # " + option + ", dkim_domain"}});
+  }
+}
+
+void check_signature(const CheckFacts& facts, CheckFindings* findings) {
+  const std::string domain = domain_of(facts.mail_from);
+  if (!facts.dkim_domain.empty()) {
+    check_signing_domain(facts, findings);
     return;
   }
   for (const PostfixFacts& postfix : facts.postfix) {
@@ -514,8 +526,10 @@ bool sends_by_known_postfix(const CheckFacts& facts) {
   return leaves_by_local_postfix(facts) && knows_postfix(facts);
 }
 
+bool signs(const CheckFacts& facts) { return !facts.dkim_domain.empty(); }
+
 bool signs_or_knows_postfix(const CheckFacts& facts) {
-  return !facts.dkim_domain.empty() || sends_by_known_postfix(facts);
+  return signs(facts) || sends_by_known_postfix(facts);
 }
 
 bool has_dane(const CheckFacts& facts) {
@@ -535,6 +549,7 @@ constexpr auto table = std::to_array<Check>({
     {"report-loop", "Postfix counts no reports", knows_postfix, check_report_loop},
     {"signature", "reports can be signed for the domain that they come from",
      signs_or_knows_postfix, check_signature},
+    {"dkim-record", "recipients find the keys that sign reports", signs, check_dkim_records},
     {"mail-transport", "reports by mail can be handed over", always, check_transport},
     {"store", "the store can be written", always, check_store},
     {"resolver", "the resolver does for DANE", has_dane, check_resolver},

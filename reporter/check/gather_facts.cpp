@@ -13,6 +13,7 @@
 #include "policy/text.h"
 #include "policy/unique_fd.h"
 #include "reporter/check/check_rules.h"
+#include "reporter/check/dkim_probe.h"
 #include "reporter/check/dns_probe.h"
 #include "reporter/check/reach.h"
 #include "reporter/options/journal_place.h"
@@ -195,7 +196,9 @@ CheckFacts gather_facts(const CommandContext& context) {
   facts.tlsrpt_socket = settings.tlsrpt_socket;
   facts.max_queued_datagrams = max_queued_datagrams();
   facts.overruns = read_datagram_overruns(settings.store);
+  facts.contact_info = settings.contact_info;
   facts.dkim_domain = settings.dkim_domain;
+  facts.dkim_keys = gather_dkim_keys(settings);
   gather_all_postfix(settings, &facts);
   gather_logs(settings, &facts);
   gather_store(settings, &facts);

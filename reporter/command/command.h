@@ -41,7 +41,12 @@ struct CommandLine {
   std::optional<policy::UtcDay> day;
   std::optional<std::string> domain;  // Lower-case A-labels.
   std::optional<std::string> output_dir;
-  std::vector<std::string> arguments;  // Domains of --check-domain, file of --show, --explain.
+  // --make-dkim-key
+  std::optional<std::string> selector;  // A domain name of one label or more.
+  std::optional<std::string> key_type;  // "rsa", "ed25519"
+  std::optional<unsigned> key_bits;
+  std::vector<std::string> arguments;  // Domains of --check-domain, file of --show, --explain,
+                                       // --make-dkim-key.
 };
 
 struct CommandContext {

@@ -12,6 +12,7 @@
 #include "reporter/command/check_domain_command.h"
 #include "reporter/command/command.h"
 #include "reporter/command/common_command.h"
+#include "reporter/command/make_dkim_key_command.h"
 #include "reporter/command/show_command.h"
 #include "reporter/command/status_command.h"
 #include "reporter/command/summary_command.h"
@@ -51,6 +52,8 @@ constexpr auto actions = std::to_array<Action>({
     {"status", NeedsConfig::yes, true, run_status},
     {"summary", NeedsConfig::yes, true, run_summary},
     {"show", NeedsConfig::no, false, run_show},
+    // The key belongs to root, and the reporter can read it.
+    {"make-dkim-key", NeedsConfig::where_it_is, false, run_make_dkim_key},
 });
 
 // The settings that ACTION works with.

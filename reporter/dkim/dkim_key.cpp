@@ -34,6 +34,11 @@ struct FreeBio {
 };
 using UniqueBio = std::unique_ptr<BIO, FreeBio>;
 
+struct FreeKey {
+  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
+};
+using UniqueKey = std::unique_ptr<EVP_PKEY, FreeKey>;
+
 struct FreeContext {
   void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
 };
@@ -49,6 +54,14 @@ const unsigned char* octets(std::string_view text) {
 unsigned char* octets(std::string& text) {
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): OpenSSL's octets.
   return reinterpret_cast<unsigned char*>(text.data());
+}
+
+// Of an Ed25519 key; empty: OpenSSL failed.
+std::string raw_public_key(const EVP_PKEY* key) {
+  std::string raw(ed25519_size, '\0');
+  std::size_t size = raw.size();
+  if (EVP_PKEY_get_raw_public_key(key, octets(raw), &size) != 1) return {};
+  return raw;
 }
 
 std::string text_of(BIO* bio) {
@@ -141,18 +154,27 @@ Result<std::string> DkimKey::pem() const {
 
 Result<std::string> DkimKey::public_text() const {
   if (type() == DkimKeyType::ed25519) {
-    std::string raw(ed25519_size, '\0');
-    std::size_t size = raw.size();
-    if (EVP_PKEY_get_raw_public_key(key_.get(), octets(raw), &size) != 1) {
-      return openssl_failed("give the public key");
-    }
-    return base64_encode(raw);
+    const std::string raw = raw_public_key(key_.get());
+    return raw.empty() ? Result<std::string>(openssl_failed("give the public key"))
+                       : base64_encode(raw);
   }
   const UniqueBio bio(BIO_new(BIO_s_mem()));
   if (bio == nullptr || i2d_PUBKEY_bio(bio.get(), key_.get()) != 1) {
     return openssl_failed("give the public key");
   }
   return base64_encode(text_of(bio.get()));
+}
+
+bool DkimKey::has_public_half(std::string_view der) const {
+  if (type() == DkimKeyType::ed25519) return der == raw_public_key(key_.get());
+  for (const bool is_bare : {false, true}) {
+    const unsigned char* at = octets(der);
+    const auto size = static_cast<long>(der.size());
+    const UniqueKey other(is_bare ? d2i_PublicKey(EVP_PKEY_RSA, nullptr, &at, size)
+                                  : d2i_PUBKEY(nullptr, &at, size));
+    if (other != nullptr && EVP_PKEY_eq(key_.get(), other.get()) == 1) return true;
+  }
+  return false;
 }
 
 Result<std::string> DkimKey::sign(std::string_view text) const {

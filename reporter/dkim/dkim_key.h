@@ -42,6 +42,9 @@ class DkimKey {
   // p= of its record: base64 of a SubjectPublicKeyInfo for RSA (RFC 6376, 3.6.1), of the key's 32
   // octets for Ed25519 (RFC 8463, 4.2). Errc::internal: OpenSSL failed.
   policy::Result<std::string> public_text() const;
+  // Whether OCTETS, p= of a record decoded, are its public half. RSA: a SubjectPublicKeyInfo or, as
+  // RFC 6376 can be read, a bare RSAPublicKey.
+  bool has_public_half(std::string_view octets) const;
   // The octets of a signature of TEXT by rsa-sha256 or ed25519-sha256. Errc::internal: OpenSSL
   // failed.
   policy::Result<std::string> sign(std::string_view text) const;

@@ -10,6 +10,7 @@
 
 #include "policy/domain_name.h"
 #include "policy/text.h"
+#include "reporter/dkim/dkim_key.h"
 
 namespace tlsrpt::reporter {
 namespace {
@@ -69,6 +70,29 @@ Status set_output_dir(CommandLine& line, std::string_view argument) {
   return Unit{};
 }
 
+Status set_selector(CommandLine& line, std::string_view argument) {
+  const auto name = policy::DomainName::parse(argument);
+  if (!name.ok()) return usage("--selector needs labels of a domain name, not " + quoted(argument));
+  line.selector = name->text();
+  return Unit{};
+}
+
+Status set_key_type(CommandLine& line, std::string_view argument) {
+  if (argument != "rsa" && argument != "ed25519") {
+    return usage("--key-type needs rsa or ed25519, not " + quoted(argument));
+  }
+  line.key_type = std::string(argument);
+  return Unit{};
+}
+
+Status set_key_bits(CommandLine& line, std::string_view argument) {
+  line.key_bits = policy::parse_number<unsigned>(argument);
+  if (!line.key_bits || *line.key_bits < least_rsa_bits || *line.key_bits > most_rsa_bits) {
+    return usage("--bits needs a number from 2048 to 4096, not " + quoted(argument));
+  }
+  return Unit{};
+}
+
 Status set_format(CommandLine& line, std::string_view argument) {
   if (argument != "table" && argument != "json") {
     return usage("--format needs table or json, not " + quoted(argument));
@@ -88,6 +112,8 @@ constexpr auto table = std::to_array<Switch>({
      "Look up TLSRPT records and name their faults", nothing},
     {"show", 0, "FILE", action, reporter, "", "Show a report (.json, .json.gz, .eml) as a table",
      nothing},
+    {"make-dkim-key", 0, "FILE", action, reporter, "",
+     "Make a key that signs reports, print its record", nothing},
     {"catch-up", 0, "", action, milter, "", "Read all that is new in the log, then exit", nothing},
     {"explain", 0, "[FILE]", action, milter, "",
      "Show each log line with what was understood of it", nothing},
@@ -107,8 +133,14 @@ constexpr auto table = std::to_array<Switch>({
      set_flag<&CommandLine::now>},
     {"day", 0, "DAY", modifier, reporter, "flush summary", "This UTC day only, as YYYY-MM-DD",
      set_day},
-    {"domain", 0, "DOMAIN", modifier, reporter, "flush summary", "This recipient domain only",
-     set_domain},
+    {"domain", 0, "DOMAIN", modifier, reporter, "flush summary make-dkim-key",
+     "This recipient domain only, or the one that signs", set_domain},
+    {"selector", 0, "NAME", modifier, reporter, "make-dkim-key",
+     "Where in the domain the record is published", set_selector},
+    {"key-type", 0, "rsa|ed25519", modifier, reporter, "make-dkim-key", "Kind of key (rsa)",
+     set_key_type},
+    {"bits", 0, "NUMBER", modifier, reporter, "make-dkim-key", "Size of an RSA key (2048)",
+     set_key_bits},
     {"dry-run", 0, "", modifier, reporter, "flush", "Show what would be done, do nothing",
      set_flag<&CommandLine::dry_run>},
     {"output-dir", 0, "DIR", modifier, reporter, "flush",

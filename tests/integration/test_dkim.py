@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Signatures of our reports, verified by opendkim and dkimpy with keys from a real name server."""
 
+import json
 import os
 import pathlib
+import pwd
 import shutil
 import subprocess
 import sys
@@ -123,6 +125,104 @@ class Dkim(unittest.TestCase):
             with self.subTest(field):
                 self.check("both", lambda message, field=field: field + b"\r\n" + message, False)
 
+
+
+class MakeDkimKey(unittest.TestCase):
+    """A new site: the key is made, published as printed, found good by --check, and verifies."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tlsrpt-dkim-", dir=WORLD["folder"]))
+        self.config = self.folder / "tlsrpt.conf"
+        self.config.write_text(f"organization_name = New\ncontact_info = tls@{DOMAIN}\n"
+                               f"run_as = {pwd.getpwuid(os.geteuid()).pw_name}\n")
+
+    def program(self, *arguments):
+        return subprocess.run([f"{PROGRAMS}/tlsrpt-reporter", *arguments], capture_output=True,
+                              text=True, timeout=120, check=False)
+
+    def make(self, name, *more):
+        path = self.folder / f"{name}.pem"
+        made = self.program("-c", self.config, "--make-dkim-key", path, *more)
+        return path, made
+
+    def test_what_is_printed_can_be_published(self):
+        keys = {"tlsrpt": self.make("rsa"), "four": self.make(
+            "four", "--selector", "four", "--bits", "4096"),
+                "tlsrpt-ed25519": self.make("ed", "--key-type", "ed25519")}
+        for path, made in keys.values():
+            self.assertEqual(made.returncode, 0, made.stderr)
+            self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+        zone = [made.stdout for _, made in keys.values()]
+        with name_server.NameServer(self.folder / "dns", DOMAIN, zone) as server:
+            message = self.sign(server.server, {name: path for name, (path, _) in keys.items()})
+            for verifier, verify in dkim_verifiers.VERIFIERS.items():
+                results = verify(message, server.server, self.folder)
+                # dkimpy knows one service type in s= only.
+                wanted = {name: verifier != "dkimpy" for name in keys}
+                self.assertEqual(results, wanted, verifier)
+            checks = self.check()
+            self.assertEqual([checks["signature"], checks["dkim-record"]], ["ok", "ok"])
+
+    def sign(self, server, keys):
+        site = WORLD["site"]
+        configure(site, WORLD["folder"], dkim_domain=DOMAIN, dkim_selector=" ".join(keys),
+                  dkim_key_file=" ".join(str(path) for path in keys.values()), dns_servers=server)
+        output = self.folder / "output"
+        site.run("tlsrpt-reporter", "--flush", "--output-dir", str(output))
+        message, = output.glob("*.eml")
+        return message.read_bytes()
+
+    def check(self):
+        """{check: state} of the site."""
+        _, output, _ = WORLD["site"].run("tlsrpt-reporter", "--check", "--format", "json",
+                                         expect=(0, 78))
+        checks = json.loads(output)["checks"]
+        self.findings = {each["check"]: [finding["text"] for finding in each["findings"]]
+                         for each in checks}
+        return {each["check"]: each["state"] for each in checks}
+
+    def test_a_key_that_is_there_stays(self):
+        path, first = self.make("stays")
+        key = path.read_bytes()
+        again = self.make("stays")[1]
+        self.assertEqual((again.returncode, again.stdout), (0, first.stdout))
+        self.assertIn("stays as it is", again.stderr)
+        self.assertEqual(path.read_bytes(), key)
+        other = self.make("stays", "--key-type", "ed25519")[1]
+        self.assertEqual(other.returncode, 64, other.stderr)
+        self.assertIn("holds a key of the kind rsa", other.stderr)
+        self.assertEqual(self.make("stays", "--bits", "3072")[1].returncode, 64)
+
+    def test_what_cannot_be_made_is_said(self):
+        self.assertEqual(self.program("-c", self.config, "--make-dkim-key", "x.pem").returncode, 64)
+        self.assertEqual(self.make("x", "--bits", "1024")[1].returncode, 64)
+        sized = self.make("x", "--key-type", "ed25519", "--bits", "2048")[1]
+        self.assertEqual(sized.returncode, 64)
+        self.assertEqual(self.make("no/such/folder")[1].returncode, 66)
+        self.assertEqual(list(self.folder.glob("*.pem")), [])
+
+    def test_check_finds_each_fault(self):
+        path, _ = self.make("key")
+        good = dkim_verifiers.record("good", path, "s=tlsrpt:email; ")
+        text = good.split(" TXT ")[1]
+        other, _ = self.make("other")
+        faults = {
+            "absent": (None, "is absent"),
+            "testing": (text.replace("p=", "t=y; p="), "t=y"),
+            "email": (text.replace("tlsrpt:email", "email"), "s=tlsrpt:email"),
+            "revoked": ('"v=DKIM1; k=rsa; s=tlsrpt:email; p="', "revoked"),
+            "other": (dkim_verifiers.record("x", other, "s=tlsrpt:email; ").split(" TXT ")[1],
+                      "another key"),
+        }
+        records = [f"{name}._domainkey TXT {value}" for name, (value, _) in faults.items() if value]
+        with name_server.NameServer(self.folder / "dns", DOMAIN, records) as server:
+            for name, (_, wanted) in faults.items():
+                with self.subTest(name):
+                    configure(WORLD["site"], WORLD["folder"], dkim_domain=DOMAIN,
+                              dkim_selector=name, dkim_key_file=path, dns_servers=server.server)
+                    state = self.check()["dkim-record"]
+                    self.assertEqual(state, "hint" if name == "email" else "fault")
+                    self.assertIn(wanted, self.findings["dkim-record"][0])
 
 
 if __name__ == "__main__":

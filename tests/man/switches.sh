@@ -5,7 +5,7 @@ set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$1" --help | awk '
-  /^  -/ { print $1 ($2 ~ /^\[?[A-Z][A-Z]+/ || $2 == "table|json" ? " ARGUMENT" : "") }
+  /^  -/ { print $1 ($2 ~ /^\[?[A-Z][A-Z]+/ || $2 ~ /^[a-z]+\|[a-z0-9]+$/ ? " ARGUMENT" : "") }
 ' | sort -u >"$work/program"
 [ -s "$work/program" ] || { echo "--help names no switch"; exit 1; }
 awk '

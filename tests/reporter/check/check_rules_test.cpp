@@ -22,6 +22,7 @@ class CheckRulesTest : public testing::Test {
     facts.config_file = "/etc/tlsrpt/tlsrpt.conf";
     facts.now = *policy::parse_instant("2026-11-22T12:00:00Z");
     facts.mail_from = "tls@a.example";
+    facts.contact_info = "tls@a.example";
     facts.mail_transport = "sendmail:/usr/sbin/sendmail";
     facts.store = "/var/lib/tlsrpt/tlsrpt.sqlite";
     facts.logs = {{"file:/var/log/mail.log", ""}};
@@ -248,9 +249,16 @@ TEST_F(CheckRulesTest, ReportsThatNobodySigns) {
   facts.dkim_domain = "a.example";
   EXPECT_THAT(found(), IsEmpty());
   facts.dkim_domain = "b.example";
-  EXPECT_THAT(found(), ElementsAre("fault signature"));
+  EXPECT_THAT(found(), ElementsAre("fault signature", "fault signature"));
   facts.dkim_domain = "example";
   EXPECT_THAT(found(), IsEmpty());
+}
+
+TEST_F(CheckRulesTest, ReportsSignedForAnotherDomainThanTheSubmitters) {
+  facts.dkim_domain = "a.example";
+  facts.contact_info = "tls@other.example";
+  EXPECT_THAT(found(), ElementsAre("fault signature"));
+  EXPECT_THAT(run_checks(facts).front().text, HasSubstr("contact_info is tls@other.example"));
 }
 
 TEST_F(CheckRulesTest, TransportThatDoesNotAnswer) {
