@@ -17,7 +17,7 @@ constexpr milliseconds commit_interval{1000};
 // A log with much to read does not hold up commits and inputs for longer.
 constexpr milliseconds read_slice{100};
 // How long is read on once it is to stop: a clean stop takes less than a second.
-constexpr milliseconds last_slice{500};
+constexpr milliseconds last_slice{200};
 // Changes of logs within this time wake once, so that a busy log is read in blocks.
 constexpr milliseconds gather_time{100};
 

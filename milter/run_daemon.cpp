@@ -63,8 +63,9 @@ struct Work {
     return work;
   }
   Status open_store() {
-    auto opened = reporter::open_store(settings.store, reporter::StoreAccess::collector,
-                                       store_limits(settings));
+    reporter::StoreLimits limits = store_limits(settings);
+    limits.hurry = &DaemonSignals::stop_requested();
+    auto opened = reporter::open_store(settings.store, reporter::StoreAccess::collector, limits);
     if (!opened) return std::move(opened).error();
     store = *std::move(opened);
     return Unit();
@@ -126,6 +127,11 @@ class Daemon {
   int run(const Settings& settings) {
     const Status status = start(settings);
     if (!status) return complain(err_, status.error());
+    if (milter_has_ended_) {
+      log_.error(
+          "libmilter has stopped by itself; everything is committed, start the daemon again");
+      return reporter::exit_temporary;
+    }
     log_.info("stopped");
     return reporter::exit_ok;
   }
@@ -134,6 +140,7 @@ class Daemon {
   Status start(const Settings& settings);
   Status follow(const Wakeup& wakeup);
   void receive_datagrams(const Wakeup& wakeup, CollectorDaemon& daemon);
+  void milter_ended();
   void become_ready();
   void tell_progress();
   std::vector<CollectorDaemon::Make> makers();
@@ -155,6 +162,7 @@ class Daemon {
   TroubleNotes notes_;
   std::optional<TlsrptInput> tlsrpt_;
   std::optional<MilterInput> milter_;
+  bool milter_has_ended_ = false;  // And nobody has asked us to stop.
 };
 
 // Until the daemon stops. Every error comes before it is ready, while there may be a terminal.
@@ -176,8 +184,8 @@ Status Daemon::follow(const Wakeup& wakeup) {
   log_.info("following " + work_->sources_text());
   receive_datagrams(wakeup, daemon);
   if (work_->settings.milter_socket != "none") {
-    milter_.emplace(work_->settings, clock_, log_, DaemonSignals::request_stop,
-                    MilterInput::LookAhead());
+    milter_.emplace(
+        work_->settings, clock_, log_, [this] { milter_ended(); }, MilterInput::LookAhead());
     if (milter_->start()) log_.info("milter listens on " + work_->settings.milter_socket);
     daemon.add_input(*milter_);
   }
@@ -197,11 +205,18 @@ void Daemon::receive_datagrams(const Wakeup& wakeup, CollectorDaemon& daemon) {
   const Settings& settings = work_->settings;
   if (settings.tlsrpt_socket == "none") return;
   const bool is_handed_over = handed_over_.socket.valid();
-  tlsrpt_.emplace(settings, clock_, log_, wakeup, std::move(handed_over_.socket));
+  tlsrpt_.emplace(settings, clock_, log_, wakeup, DaemonSignals::stop_requested(),
+                  std::move(handed_over_.socket));
   if (tlsrpt_->start())
     log_.info("TLSRPT datagrams are received on " + settings.tlsrpt_socket +
               (is_handed_over ? ", which was handed over" : ""));
   daemon.add_input(*tlsrpt_);
+}
+
+// A milter that listens no more cannot be had again in this process, only in the next one.
+void Daemon::milter_ended() {
+  milter_has_ended_ = milter_has_ended_ || !DaemonSignals::stop_requested();
+  DaemonSignals::request_stop();
 }
 
 void Daemon::become_ready() {

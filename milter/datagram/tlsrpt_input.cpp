@@ -13,6 +13,8 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds retry_interval{10};
+// How long is handed over once the daemon is to stop.
+constexpr std::chrono::milliseconds last_moment{100};
 // A queue that is too short is full again and again.
 constexpr std::chrono::minutes note_interval{1};
 constexpr std::chrono::hours warning_interval{1};
@@ -56,13 +58,15 @@ policy::Status prepare_tlsrpt_folder(const reporter::Settings& settings) {
 }
 
 TlsrptInput::TlsrptInput(const reporter::Settings& settings, const reporter::Clock& clock,
-                         DaemonLog& log, const Wakeup& wakeup, policy::UniqueFd handed_over)
+                         DaemonLog& log, const Wakeup& wakeup, const std::atomic<bool>& stop,
+                         policy::UniqueFd handed_over)
     : options_{settings.tlsrpt_socket, settings.tlsrpt_socket_group, settings.tlsrpt_socket_mode,
                0},
       store_(settings.store),
       clock_(clock),
       log_(log),
       wakeup_(wakeup),
+      stop_(stop),
       prefix_(prefix_beside(settings.store)),
       journal_(prefix_),
       overruns_(reporter::read_datagram_overruns(store_).value_or(reporter::DatagramOverruns())) {
@@ -172,7 +176,8 @@ void TlsrptInput::hand_over(std::span<Collector* const> collectors) {
   std::uint64_t done = 0;
   std::uint64_t missing = 0;
   std::uint64_t before = *known;
-  while (done < waiting && has_room(collectors)) {
+  const auto last = steady_clock::now() + last_moment;
+  while (done < waiting && has_room(collectors) && !(stop_ && steady_clock::now() >= last)) {
     const auto datagrams = journal_.next();
     if (datagrams.empty()) break;
     for (const ReceivedDatagram& datagram : datagrams) {

@@ -5,6 +5,7 @@
 // to the first collector. The daemon's thread calls everything.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -33,10 +34,11 @@ policy::Status prepare_tlsrpt_folder(const reporter::Settings& settings);
 
 class TlsrptInput final : public CollectorInput {
  public:
-  // HANDED_OVER: the socket of `tlsrpt_socket` where somebody else made it, else none. CLOCK, LOG
-  // and WAKEUP outlive it.
+  // HANDED_OVER: the socket of `tlsrpt_socket` where somebody else made it, else none. Once STOP is
+  // set, what waits is handed over for a moment only; the rest is in the journal. CLOCK, LOG,
+  // WAKEUP and STOP outlive it.
   TlsrptInput(const reporter::Settings& settings, const reporter::Clock& clock, DaemonLog& log,
-              const Wakeup& wakeup, policy::UniqueFd handed_over);
+              const Wakeup& wakeup, const std::atomic<bool>& stop, policy::UniqueFd handed_over);
   // What is received by now and not committed is in the journal.
   ~TlsrptInput() override;
 
@@ -55,6 +57,7 @@ class TlsrptInput final : public CollectorInput {
   const reporter::Clock& clock_;
   DaemonLog& log_;
   const Wakeup& wakeup_;
+  const std::atomic<bool>& stop_;
   std::string prefix_;  // Of the files beside the store.
   DatagramJournal journal_;
   DatagramLanding landing_;

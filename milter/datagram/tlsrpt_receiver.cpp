@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <array>
+#include <chrono>
 #include <utility>
 
 namespace tlsrpt::milter {
@@ -10,6 +11,8 @@ namespace {
 
 // The daemon looks once a second; so much is worth waking it before.
 constexpr std::uint64_t much = 512UL * 1024;
+// What the kernel's queue held at the end is taken in far less.
+constexpr std::chrono::milliseconds last_moment{100};
 
 }  // namespace
 
@@ -36,24 +39,26 @@ void TlsrptReceiver::run() {
   while (!stops_) {
     std::array<pollfd, 2> watched{{{socket_.fd(), POLLIN, 0}, {stop_.fd(), POLLIN, 0}}};
     ::poll(watched.data(), watched.size(), -1);
-    drain();
+    while (take_batch() && !stops_) {
+    }
   }
-  drain();
+  const auto until = std::chrono::steady_clock::now() + last_moment;
+  while (take_batch() && std::chrono::steady_clock::now() < until) {
+  }
 }
 
-void TlsrptReceiver::drain() {
-  std::size_t count = 0;
-  do {
-    // Between two batches it is as full as it gets.
-    if (socket_.is_full()) ++overruns_;
-    count = landing_.receive(socket_.fd(), last_ + 1, clock_.now());
-    if (count == 0) return;
-    batch_.clear();
-    for (std::size_t i = 0; i < count; ++i) DatagramJournal::put(landing_.at(i), &batch_);
-    last_ += count;
-    journal_.append(batch_, count, last_);
-    if (journal_.waiting() > much) wake_();
-  } while (count == DatagramLanding::max_batch);
+// Whether there may be more.
+bool TlsrptReceiver::take_batch() {
+  // Between two batches it is as full as it gets.
+  if (socket_.is_full()) ++overruns_;
+  const std::size_t count = landing_.receive(socket_.fd(), last_ + 1, clock_.now());
+  if (count == 0) return false;
+  batch_.clear();
+  for (std::size_t i = 0; i < count; ++i) DatagramJournal::put(landing_.at(i), &batch_);
+  last_ += count;
+  journal_.append(batch_, count, last_);
+  if (journal_.waiting() > much) wake_();
+  return count == DatagramLanding::max_batch;
 }
 
 }  // namespace tlsrpt::milter

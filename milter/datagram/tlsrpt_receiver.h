@@ -25,7 +25,7 @@ class TlsrptReceiver {
   TlsrptReceiver(const TlsrptSocket& socket, DatagramJournal& journal, DatagramLanding& landing,
                  const reporter::Clock& clock, std::uint64_t last, Wakeup stop,
                  std::function<void()> wake);
-  // Everything that the socket holds is in the journal afterwards.
+  // What the socket held is in the journal afterwards. Who goes on sending does not hold it up.
   ~TlsrptReceiver();
   TlsrptReceiver(const TlsrptReceiver&) = delete;
   TlsrptReceiver& operator=(const TlsrptReceiver&) = delete;
@@ -35,7 +35,7 @@ class TlsrptReceiver {
 
  private:
   void run();
-  void drain();
+  bool take_batch();
 
   const TlsrptSocket& socket_;
   DatagramJournal& journal_;

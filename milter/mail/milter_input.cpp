@@ -35,10 +35,10 @@ policy::Status prepare_milter_folder(const reporter::Settings& settings) {
 }
 
 MilterInput::MilterInput(const reporter::Settings& settings, const reporter::Clock& clock,
-                         DaemonLog& log, std::function<void()> stop, LookAhead look_ahead)
+                         DaemonLog& log, std::function<void()> ended, LookAhead look_ahead)
     : clock_(clock),
       log_(log),
-      stop_(std::move(stop)),
+      ended_(std::move(ended)),
       look_ahead_(std::move(look_ahead)),
       inbox_(rules_for(settings, static_cast<bool>(look_ahead_))),
       server_({settings.milter_socket, settings.milter_socket_group, settings.milter_socket_mode},
@@ -63,7 +63,7 @@ void MilterInput::reload(const reporter::Settings& settings) {
 void MilterInput::keep_up() {
   if (server_.state() == MilterServer::State::not_started && steady_clock::now() >= next_try_)
     start();
-  if (server_.state() == MilterServer::State::stopped) stop_();
+  if (server_.state() == MilterServer::State::stopped) ended_();
   if (server_.state() == MilterServer::State::failed)
     log_.trouble(trouble,
                  "libmilter has given up; reports are known by the log alone until the "

@@ -30,10 +30,11 @@ class MilterInput final : public CollectorInput {
   // Called with the recipient domains of mail that is not delivered yet.
   using LookAhead = std::function<void(const std::unordered_set<std::string>& domains)>;
 
-  // STOP is called when a signal that asks the daemon to stop has reached libmilter instead.
-  // LOOK_AHEAD may be empty: then nothing is learnt of recipients. CLOCK and LOG outlive it.
+  // ENDED is called, in the daemon's thread and maybe again and again, once libmilter has stopped
+  // listening without being asked to by us. LOOK_AHEAD may be empty: then nothing is learnt of
+  // recipients. CLOCK and LOG outlive it.
   MilterInput(const reporter::Settings& settings, const reporter::Clock& clock, DaemonLog& log,
-              std::function<void()> stop, LookAhead look_ahead);
+              std::function<void()> ended, LookAhead look_ahead);
 
   // Begins to listen. Whether it does; a failure is said, and tried again while the daemon runs.
   bool start();
@@ -48,7 +49,7 @@ class MilterInput final : public CollectorInput {
 
   const reporter::Clock& clock_;
   DaemonLog& log_;
-  std::function<void()> stop_;
+  std::function<void()> ended_;
   LookAhead look_ahead_;
   MilterInbox inbox_;
   MilterServer server_;

@@ -5,7 +5,7 @@
 // gives a signal that was sent to the process to the main thread where that one does not block it
 // and has no other one to handle; hence the main thread handles these signals and never blocks
 // them, and libmilter sees none, except where two different ones come at once. It stops listening
-// then, and state() says so; as one of them is SIGTERM or SIGINT, the daemon shall stop.
+// then, and state() says so: the daemon has to end, as there is no second milter in a process.
 #pragma once
 
 #include <atomic>
@@ -46,7 +46,7 @@ class MilterServer {
   enum class State : std::uint8_t {
     not_started,
     running,
-    stopped,  // libmilter got one of its signals.
+    stopped,  // libmilter does not listen any more, and not because of us.
     failed,   // libmilter has given up. It cannot be started again.
   };
   State state() const { return life_->state; }

@@ -1,5 +1,8 @@
 #include "reporter/store/sqlite.h"
 
+#include <sys/stat.h>
+
+#include <algorithm>
 #include <utility>
 
 #include "policy/text.h"
@@ -15,6 +18,10 @@ using policy::Unit;
 
 // Some 35,000 years from 1970.
 constexpr std::int64_t furthest_instant = std::int64_t{1} << 40;
+
+// How long locks are waited for, all in all, by whoever is in a hurry: a clean stop takes less than
+// a second.
+constexpr std::chrono::milliseconds last_patience{300};
 
 Errc to_errc(int code) {
   switch (code & 0xff) {
@@ -208,14 +215,55 @@ Result<SqliteDatabase> SqliteDatabase::open(const std::string& path, int flags) 
   return database;
 }
 
-bool SqliteDatabase::has_moved() const {
+bool SqliteDatabase::has_moved() {
   int moved = 0;
   const int code = sqlite3_file_control(handle_.get(), nullptr, SQLITE_FCNTL_HAS_MOVED, &moved);
-  return code == SQLITE_OK && moved != 0;
+  if (code == SQLITE_OK && moved != 0) return true;
+  struct stat seen {};
+  const bool is_there = ::stat((path() + "-wal").c_str(), &seen) == 0;
+  if (is_there && !log_) log_.emplace(seen.st_dev, seen.st_ino);
+  if (!log_ ||
+      (is_there && *log_ == std::pair<std::uint64_t, std::uint64_t>(seen.st_dev, seen.st_ino)))
+    return false;
+  // What others have written meanwhile must not be written over.
+  (void)sqlite3_db_config(handle_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  return true;
+}
+
+void SqliteDatabase::forget_stale_pages() {
+  struct stat seen {};
+  if (::stat(path().c_str(), &seen) != 0) return;
+  const FileStamp now{seen.st_mtim.tv_sec, seen.st_mtim.tv_nsec, seen.st_size};
+  if (now == stamp_) return;
+  stamp_ = now;
+  (void)sqlite3_db_release_memory(handle_.get());
+}
+
+std::string SqliteDatabase::path() const {
+  const char* name = sqlite3_db_filename(handle_.get(), nullptr);
+  return name == nullptr ? "" : name;
 }
 
 void SqliteDatabase::set_busy_timeout(std::chrono::milliseconds timeout) {
-  (void)sqlite3_busy_timeout(handle_.get(), static_cast<int>(timeout.count()));
+  patience_->longest = timeout;
+  (void)sqlite3_busy_handler(handle_.get(), wait_more, patience_.get());
+}
+
+void SqliteDatabase::hurry_on(const std::atomic<bool>& hurry) { patience_->hurry = &hurry; }
+
+// ATTEMPT: how often this lock was tried before. Whether it is tried again.
+int SqliteDatabase::wait_more(void* patience, int attempt) {
+  constexpr int longest_nap_ms = 25;
+  auto& own = *static_cast<Patience*>(patience);
+  const auto now = std::chrono::steady_clock::now();
+  if (attempt == 0) own.begin = now;
+  if (own.hurry != nullptr && *own.hurry) {
+    if (!own.hurried_since) own.hurried_since = now;
+    if (now - *own.hurried_since >= last_patience) return 0;
+  }
+  if (now - own.begin >= own.longest) return 0;
+  (void)sqlite3_sleep(std::min(attempt + 1, longest_nap_ms));
+  return 1;
 }
 
 Status SqliteDatabase::execute(const std::string& sql) {

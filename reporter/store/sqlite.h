@@ -7,6 +7,7 @@
 
 #include <sqlite3.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <limits>
@@ -15,6 +16,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "policy/result.h"
 #include "policy/utc_day.h"
@@ -118,8 +120,17 @@ class SqliteDatabase {
 
   // Waits this long for another connection's lock before Errc::temporary.
   void set_busy_timeout(std::chrono::milliseconds timeout);
-  // Whether the file is no longer where it was opened: SQLite would go on in a deleted one.
-  bool has_moved() const;
+  // Once HURRY is set, locks are not waited for any longer than a moment in all. It outlives this.
+  void hurry_on(const std::atomic<bool>& hurry);
+  // Whether the file, or its write-ahead log, is no longer where it was opened: SQLite would go on
+  // in a deleted one, which nobody else sees. The database is of no use then, and is to be closed.
+  bool has_moved();
+  // Forgets the pages that were read where somebody has written into the file since the last call.
+  // In WAL mode SQLite would believe in them for as long as nobody writes by it, however damaged,
+  // or mended, the file is. REQUIRES: no transaction.
+  void forget_stale_pages();
+  // Where it was opened.
+  std::string path() const;
   // Runs SQL without rows or parameters, several statements allowed.
   policy::Status execute(const std::string& sql);
   policy::Result<SqliteStatement> prepare(std::string_view sql);
@@ -145,6 +156,25 @@ class SqliteDatabase {
   };
   explicit SqliteDatabase(sqlite3* handle) : handle_(handle) {}
 
+  // How long another connection's lock is waited for. SQLite asks it again and again.
+  struct Patience {
+    std::chrono::milliseconds longest{0};
+    const std::atomic<bool>* hurry = nullptr;
+    std::chrono::steady_clock::time_point begin{};  // Of this wait.
+    std::optional<std::chrono::steady_clock::time_point> hurried_since;
+  };
+  static int wait_more(void* patience, int attempt);
+  struct FileStamp {
+    std::int64_t seconds = 0;
+    std::int64_t nanoseconds = 0;
+    std::int64_t size = 0;
+    friend bool operator==(const FileStamp&, const FileStamp&) = default;
+  };
+
+  std::unique_ptr<Patience> patience_ = std::make_unique<Patience>();  // SQLite knows its place.
+  FileStamp stamp_;
+  std::optional<std::pair<std::uint64_t, std::uint64_t>>
+      log_;  // Device and inode, once it is there.
   std::unique_ptr<sqlite3, Close> handle_;
   // Statements go before the handle (members are destroyed in reverse order).
   std::unordered_map<const char*, SqliteStatement> statements_;

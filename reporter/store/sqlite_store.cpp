@@ -25,6 +25,7 @@ Result<std::unique_ptr<Store>> SqliteStore::open(const std::string& path, StoreA
                                                  const StoreLimits& limits) {
   Result<SqliteDatabase> database = open_sqlite(path, access, limits.busy_timeout);
   if (!database.ok()) return std::move(database).error();
+  if (limits.hurry != nullptr) database->hurry_on(*limits.hurry);
   return std::unique_ptr<Store>(std::make_unique<SqliteStore>(std::move(*database), limits));
 }
 
@@ -38,6 +39,7 @@ SqliteStore::SqliteStore(SqliteDatabase database, const StoreLimits& limits)
 
 Result<std::optional<CollectorState>> SqliteStore::collector_state(std::string_view relay,
                                                                    std::string_view source) {
+  database_.forget_stale_pages();
   Result<SqliteUse> query = database_.use(sql::collector_state);
   if (!query.ok()) return std::move(query).error();
   const Result<bool> found = (*query)->bind(1, relay).bind(2, source).step();
@@ -56,14 +58,16 @@ Result<std::optional<CollectorState>> SqliteStore::collector_state(std::string_v
 Status SqliteStore::commit(const Batch& batch) {
   if (database_.has_moved())
     return Error(Errc::not_found, "the store's file was removed or replaced");
+  database_.forget_stale_pages();
   Result<SqliteTransaction> transaction = SqliteTransaction::begin(database_);
-  if (!transaction.ok()) return std::move(transaction).error();
+  if (!transaction.ok()) return std::move(transaction).error().context(database_.path());
   Status done = forget_if_changed();
   if (done.ok()) done = write(batch);
   if (done.ok()) done = transaction->commit();
+  if (done.ok()) return done;
   // What was remembered may have been rolled back.
-  if (!done.ok()) forget();
-  return done;
+  forget();
+  return std::move(done).error().context(database_.path());
 }
 
 // REQUIRES: a transaction, so that nobody writes after we have looked.

@@ -6,6 +6,7 @@
 // flush works through leave them out and name them, so that one does not hide all others.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -69,6 +70,9 @@ struct StoreLimits {
   unsigned max_domains = 200000;  // Domains per day; beyond it sessions are `over-limit`.
   // How long to wait for another process's lock before Errc::temporary.
   std::chrono::milliseconds busy_timeout{5000};
+  // Once it is set, locks are waited for a few tenths of a second more in all. Null: there is no
+  // hurry. Outlives the store.
+  const std::atomic<bool>* hurry = nullptr;
 };
 
 // A report as it was closed. The JSON is kept gzipped; everything else that its messages need to be

@@ -1,20 +1,32 @@
 """Has the daemon the manners that init scripts and systemd expect? Needs no root."""
 
+import concurrent.futures
+import contextlib
 import os
 import pathlib
+import platform
+import re
 import signal
+import socket
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import unittest
 
-from daemon_run import PROGRAM, NotifySocket, Run  # (puts tests/support into the path)
+from daemon_run import DAY, PROGRAM, NotifySocket, Run  # (puts tests/support into the path)
 from milter_client import MilterClient
-from processes import wait_until
+from processes import LIBC, wait_until
 
 TRY_AGAIN = 75
 FAULTY = 78
-# A clean stop takes less than a second; the rest is for sanitizers on a busy machine.
+SYS_TGKILL = {"x86_64": 234, "aarch64": 131}.get(platform.machine())
+GO_ON = b"c"
+UNTRUSTED = [("TLS-Report-Domain", "a.test")]
+DATAGRAM = (b'{"dpv": "1","d": "a.test","pr": "v=TLSRPTv1; rua=mailto:a@a.test",'
+            b'"policies":[{"policy-type":9,"policy-domain": "a.test","t":0,"f":0}]}')
+# A clean stop takes less than a second; the rest is for slow, sanitized programs on a busy machine.
 STOPPED_WITHIN = 1.0 + 2.0
 UNIT = pathlib.Path(__file__).resolve().parents[2] / "contrib/systemd/tlsrpt-milter.service"
 
@@ -190,7 +202,39 @@ class Reload(DaemonTest):
         self.assertTrue(daemon.alive(), daemon.output())
 
 
+def signal_thread_of_libmilter(process):
+    """The thread that blocks SIGUSR1, as all of the milter do, and not SIGHUP."""
+    for task in pathlib.Path(f"/proc/{process}/task").iterdir():
+        blocked = int(re.search(r"SigBlk:\s*(\w+)", (task / "status").read_text())[1], 16)
+        if blocked >> (signal.SIGUSR1 - 1) & 1 and not blocked >> (signal.SIGHUP - 1) & 1:
+            return int(task.name)
+    return None
+
+
 class Stop(DaemonTest):
+    def stop_in_time(self, daemon, number=signal.SIGTERM):
+        begin = time.monotonic()
+        daemon.signal(number)
+        # Sanitizers look for leaks after that word.
+        while "tlsrpt-milter: stopped\n" not in daemon.output() and daemon.alive():
+            time.sleep(0.01)
+        self.assertLess(time.monotonic() - begin, STOPPED_WITHIN)
+        self.assertEqual(daemon.process.wait(60), 0, daemon.output())
+
+    @unittest.skipIf(SYS_TGKILL is None, "how to signal a thread is not known here")
+    def test_a_libmilter_that_stops_by_itself_is_an_error(self):
+        """Else nobody would start the daemon again, which is the only way to a new milter."""
+        run = self.run_
+        daemon = run.start()
+        thread = signal_thread_of_libmilter(daemon.process.pid)
+        run.deliver("a.test", 500)
+        self.assertEqual(LIBC.syscall(SYS_TGKILL, daemon.process.pid, thread, signal.SIGHUP), 0)
+        self.assertEqual(daemon.process.wait(60), TRY_AGAIN, daemon.output())
+        self.assertIn("error: libmilter has stopped by itself", daemon.output())
+        self.assertEqual(run.counts(), {"a.test": 500})
+        run.start()
+        self.milter_answers(run)
+
     def test_it_takes_less_than_a_second_and_everything_is_committed(self):
         for number in (signal.SIGTERM, signal.SIGINT):
             with self.subTest(number.name), Run() as run:
@@ -199,12 +243,97 @@ class Stop(DaemonTest):
                 with MilterClient(run.socket) as client:
                     client.negotiate()
                     run.deliver("a.test", 500)
-                    begin = time.monotonic()
-                    daemon.signal(number)
-                    self.assertEqual(daemon.process.wait(30), 0)
-                    self.assertLess(time.monotonic() - begin, STOPPED_WITHIN)
+                    self.stop_in_time(daemon, number)
                 self.assertEqual(run.counts(), {"a.test": 500})
                 self.assertFalse(os.path.exists(run.socket))
+
+    def test_under_load_it_is_as_quick_and_nothing_is_lost(self):
+        run = self.run_
+        daemon = run.start()
+        goes_on = threading.Event()
+        goes_on.set()
+        answered = [0] * 10
+
+        def send_mail(client_number):
+            with MilterClient(run.socket) as client:
+                client.negotiate()
+                while goes_on.is_set():
+                    number = client_number * 1000000 + answered[client_number]
+                    reply = client.message(f"4XyZ{number:08}", headers=UNTRUSTED)
+                    if reply != GO_ON:
+                        return  # The daemon has ended.
+                    answered[client_number] += 1
+
+        def write_log():
+            while goes_on.is_set():
+                run.deliver("a.test", 20)
+
+        with concurrent.futures.ThreadPoolExecutor(11) as pool:
+            work = [pool.submit(send_mail, number) for number in range(10)]
+            work.append(pool.submit(write_log))
+            try:
+                wait_until(lambda: sum(answered) > 500 and run.number > 2000, "some load", 60)
+                before = sum(answered)
+                self.stop_in_time(daemon)
+            finally:
+                goes_on.clear()
+            for each in work[:-1]:
+                with contextlib.suppress(OSError):  # Its connection was cut.
+                    each.result()
+            work[-1].result()
+        ignored = run.ask("--summary", "--day", DAY)["ignored"]["report-mail-untrusted"]
+        self.assertGreaterEqual(ignored, before)
+        self.assertLessEqual(ignored, sum(answered) + len(answered))
+        # It had no time to read whatever the log has; the next one goes on where it was.
+        run.start()
+        run.wait_for_counts(a=run.number)
+
+    def test_a_flood_of_datagrams_does_not_hold_it_up(self):
+        run = self.run_
+        run.configure(log_source="none", milter_socket="none",
+                      tlsrpt_socket=run.folder / "t.sock",
+                      tlsrpt_socket_group=run.options["milter_socket_group"])
+        daemon = run.start()
+        goes_on = threading.Event()
+        goes_on.set()
+        sent = [0] * 4
+
+        def flood(number):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+                out.settimeout(0.1)
+                out.connect(str(run.folder / "t.sock"))
+                while goes_on.is_set():
+                    with contextlib.suppress(TimeoutError):
+                        out.send(DATAGRAM)
+                        sent[number] += 1
+
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            work = [pool.submit(flood, number) for number in range(4)]
+            try:
+                wait_until(lambda: sum(sent) > 2000, "some load", 60)
+                before = sum(sent)
+                self.stop_in_time(daemon)
+            finally:
+                goes_on.clear()
+            for each in work:
+                with contextlib.suppress(ConnectionError):
+                    each.result()
+        # What was received after the last commit lies in the journal.
+        run.start()
+        wait_until(lambda: before <= run.counts().get("a.test", 0) <= sum(sent), "all counts", 60)
+
+    def test_a_locked_store_does_not_hold_it_up(self):
+        run = self.run_
+        daemon = run.start()
+        run.deliver("a.test")
+        run.wait_for_counts(a=1)
+        with contextlib.closing(sqlite3.connect(run.store, isolation_level=None)) as lock:
+            lock.execute("BEGIN IMMEDIATE")
+            run.deliver("a.test", 5)
+            daemon.wait_until(lambda: "counts are kept in memory" in daemon.output(), "trouble", 60)
+            self.stop_in_time(daemon)
+        run.start()
+        run.wait_for_counts(a=6)
 
     def test_started_twice_the_second_says_so(self):
         run = self.run_

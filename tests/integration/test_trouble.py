@@ -1,13 +1,15 @@
 """Does the daemon get over every trouble, say it once, and lose no count?"""
 
+import contextlib
 import os
+import pathlib
 import shutil
 import sqlite3
 import subprocess
 import sys
 import unittest
 
-from daemon_run import Run  # (puts tests/support into the path)
+from daemon_run import REPORTER, Run  # (puts tests/support into the path)
 from milter_client import MilterClient
 from processes import wait_until
 
@@ -160,6 +162,104 @@ class Store(TroubleTest):
         wait_until(lambda: run.counts() == wanted, "all counts", 90)
         self.wait_for_trouble("counts are kept in memory", is_over=True)
         self.said_once(daemon, "counts are kept in memory", "committed again")
+
+
+class DamagedStore(TroubleTest):
+    def start(self):
+        """A daemon whose counts are all in the store's file."""
+        run = self.run_
+        daemon = run.start()
+        run.deliver("a.test", 3)
+        run.wait_for_counts(a=3)
+        with contextlib.closing(sqlite3.connect(run.store)) as database:
+            self.assertEqual(database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0], 0)
+        return daemon
+
+    def overwrite(self, content, begin=0):
+        with open(self.run_.store, "r+b") as file:
+            file.seek(begin)
+            file.write(content)
+
+    def check_status_fails(self):
+        run = self.run_
+        result = subprocess.run(
+            [REPORTER, "-c", run.config, "--status"], capture_output=True, text=True,
+            timeout=60, env=run.environment())
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn(str(run.store), result.stderr)
+
+    def test_one_that_is_overwritten_and_mended(self):
+        run = self.run_
+        daemon = self.start()
+        good = run.store.read_bytes()
+        page = 4096
+        self.overwrite(b"\xff" * (len(good) - page), page)
+        run.deliver("b.test", 2)
+        self.expect(daemon, "malformed")
+        self.expect(daemon, "counts are kept in memory")
+        self.check_status_fails()
+        with MilterClient(run.socket) as client:
+            client.negotiate()
+            self.assertEqual(client.message("4XyZabcdefgh", headers=UNTRUSTED), b"c")
+        self.overwrite(good)
+        run.wait_for_counts(a=3, b=2)
+        self.wait_for_trouble("malformed", is_over=True)
+        self.said_once(daemon, "counts are kept in memory", "committed again")
+
+    def test_one_that_is_overwritten_for_good_and_replaced(self):
+        run = self.run_
+        daemon = self.start()
+        copy = run.folder / "copy"
+        copy.write_bytes(run.store.read_bytes())
+        self.overwrite(b"no database" * 1000)
+        run.deliver("b.test", 2)
+        self.expect(daemon, "counts are kept in memory")
+        self.check_status_fails()
+        copy.rename(run.store)
+        run.wait_for_counts(a=3, b=2)
+        self.wait_for_trouble("not a database", is_over=True)
+        self.said_once(daemon, "counts are kept in memory", "committed again")
+
+    def test_one_that_is_replaced_by_something_else(self):
+        run = self.run_
+        daemon = self.start()
+        other = run.folder / "other"
+        other.write_bytes(b"no database" * 1000)
+        other.rename(run.store)
+        run.deliver("b.test", 2)
+        self.expect(daemon, "removed or replaced")
+        before = cpu_seconds(daemon)
+        for _ in range(100):
+            run.deliver("b.test")
+            os.sched_yield()
+        self.check_status_fails()
+        self.assertLess(cpu_seconds(daemon) - before, 5)
+        run.store.unlink()
+        # What the log still has is counted into a new one.
+        run.wait_for_counts(a=3, b=102)
+        self.wait_for_trouble("removed or replaced", is_over=True)
+        self.said_once(daemon, "removed or replaced", "the store can be used again")
+
+    def test_one_that_is_deleted_alone(self):
+        run = self.run_
+        daemon = self.start()
+        run.store.unlink()
+        run.deliver("b.test", 2)
+        run.wait_for_counts(a=3, b=2)
+        self.said_once(daemon, "removed or replaced", "the store can be used again")
+
+    def test_one_whose_log_and_index_are_deleted(self):
+        run = self.run_
+        daemon = self.start()
+        run.deliver("b.test", 2)
+        run.wait_for_counts(a=3, b=2)
+        for suffix in ("-wal", "-shm"):
+            pathlib.Path(f"{run.store}{suffix}").unlink()
+        run.deliver("c.test", 2)
+        run.wait_for_counts(a=3, b=2, c=2)
+        self.said_once(daemon, "removed or replaced", "the store can be used again")
+        self.assertEqual(daemon.stop(), 0)
+        self.assertEqual(run.counts(), {"a.test": 3, "b.test": 2, "c.test": 2})
 
 
 def cpu_seconds(daemon):

@@ -26,7 +26,8 @@ class TlsrptInputTest : public testing::Test {
                             [](std::string_view) { return std::string(); });
   }
   std::unique_ptr<TlsrptInput> input() {
-    return std::make_unique<TlsrptInput>(settings_, clock_, log_, wakeup_, policy::UniqueFd());
+    return std::make_unique<TlsrptInput>(settings_, clock_, log_, wakeup_, stop_,
+                                         policy::UniqueFd());
   }
   static void hand_over(TlsrptInput& input, Collector& collector) {
     input.hand_over(std::vector<Collector*>{&collector});
@@ -45,6 +46,7 @@ class TlsrptInputTest : public testing::Test {
       "sqlite:" + folder_.file("s.sqlite"), reporter::StoreAccess::collector, {});
   DaemonLog log_{"test", false};
   Wakeup wakeup_ = *Wakeup::make();
+  std::atomic<bool> stop_{false};
 };
 
 TEST_F(TlsrptInputTest, SocketThatCannotBeHadIsSaidOnceAndStopsNothing) {

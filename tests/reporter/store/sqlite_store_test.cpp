@@ -8,8 +8,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <fstream>
+#include <optional>
 #include <random>
+#include <sstream>
+#include <thread>
 
 #include "policy/text.h"
 #include "reporter/store/sqlite_open.h"
@@ -23,7 +27,9 @@ namespace {
 
 using policy::Errc;
 using policy::Fact;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
 using testing_support::batch_of;
@@ -61,6 +67,49 @@ TEST(SqliteStore, ALockedStoreIsTemporaryAndTheSameBatchGoesInLater) {
   EXPECT_EQ((*store)->facts(day("2026-11-22"), "a.example", 0)->at(0).sessions, 1U);
 }
 
+TEST(SqliteStore, WhoeverIsInAHurryWaitsForNoLock) {
+  const TempDir folder;
+  std::atomic<bool> hurry{false};
+  StoreLimits limits;
+  limits.busy_timeout = std::chrono::hours(1);
+  limits.hurry = &hurry;
+  const auto store = open_store("sqlite:" + folder.file("s"), StoreAccess::collector, limits);
+  ASSERT_TRUE(store.ok());
+  auto other = open_sqlite(folder.file("s"), StoreAccess::reporter, patience);
+  std::optional held = *SqliteTransaction::begin(*other);
+  const std::jthread signal([&hurry] { hurry = true; });  // Maybe in the middle of the wait.
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ((*store)->commit(batch_of({sample_fact("a.example")})).error().code(),
+              Errc::temporary);
+  }
+  held.reset();
+  EXPECT_EQ(message_of((*store)->commit(batch_of({sample_fact("a.example")}))), "ok");
+}
+
+// SQLite would believe in the pages that it has read, and write beside what is damaged.
+TEST(SqliteStore, ADamagedFileIsNoticedAndSoIsThatItWasMended) {
+  const TempDir folder;
+  const std::string path = folder.file("s");
+  const auto store = open_store("sqlite:" + path, StoreAccess::collector, {});
+  ASSERT_TRUE(store.ok());
+  ASSERT_EQ(message_of((*store)->commit(batch_of({sample_fact("a.example")}))), "ok");
+  auto other = open_sqlite(path, StoreAccess::reporter, patience);
+  ASSERT_TRUE(other->execute("PRAGMA wal_checkpoint(TRUNCATE)").ok());
+  std::stringstream good;
+  good << std::ifstream(path, std::ios::binary).rdbuf();
+  constexpr std::streamoff page = 4096;
+  const std::string garbage(good.str().size() - page, '\xff');
+  std::fstream(path, std::ios::in | std::ios::out | std::ios::binary).seekp(page) << garbage;
+
+  const auto refused = (*store)->commit(batch_of({sample_fact("b.example")}));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), Errc::io);
+  EXPECT_THAT(refused.error().message(), AllOf(HasSubstr(path), HasSubstr("malformed")));
+  std::fstream(path, std::ios::in | std::ios::out | std::ios::binary) << good.str();
+  EXPECT_EQ(message_of((*store)->commit(batch_of({sample_fact("b.example")}))), "ok");
+  EXPECT_THAT(*(*store)->domains(day("2026-11-22")), ElementsAre("a.example", "b.example"));
+}
+
 TEST(SqliteStore, AFullDiskChangesNothingAndNothingIsRememberedOfIt) {
   const TempDir folder;
   auto database = open_sqlite(folder.file("s"), StoreAccess::collector, patience);
@@ -78,7 +127,7 @@ TEST(SqliteStore, AFullDiskChangesNothingAndNothingIsRememberedOfIt) {
     const auto full = store.commit(big);
     ASSERT_FALSE(full.ok());
     EXPECT_EQ(full.error().code(), Errc::io);
-    EXPECT_EQ(full.error().message(), "SQLite: database or disk is full (13)");
+    EXPECT_EQ(full.error().message(), folder.file("s") + ": SQLite: database or disk is full (13)");
   }
   // In a group nothing may go in on its own after SQLite has undone everything.
   const auto group = store.grouped([&]() -> policy::Status {
