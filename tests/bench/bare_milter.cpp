@@ -40,6 +40,6 @@ int main(int argc, char** argv) {
   if (smfi_register(description) != MI_SUCCESS || smfi_setconn(place.data()) != MI_SUCCESS ||
       smfi_opensocket(true) != MI_SUCCESS)
     return 1;
-  std::cout << "listens" << std::endl;
+  std::cout << "listens\n" << std::flush;
   return smfi_main() == MI_SUCCESS ? 0 : 1;
 }

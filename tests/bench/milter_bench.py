@@ -124,8 +124,8 @@ class MilterBench:
         """MESSAGES with the milter and as many without, in ROUNDS each."""
         print(f"Milter: {CLIENTS} clients, {messages} messages through a real Postfix with it, as "
               "many without, and\nwith one that does nothing, in turns; every other time over one "
-              "connection each. A\nmessage's delay: connect, negotiate, sender, header, end, as Postfix "
-              "waits for it, asked\nof both milters in all turns alike.")
+              "connection each. A\nmessage's delay: connect, negotiate, sender, header, end, as "
+              "Postfix waits for it, asked\nof both milters in all turns alike.")
         each = messages // rounds
         times = dict.fromkeys((PORT_WITH, PORT_WITHOUT, PORT_BARE), 0.0)
         memory = []
@@ -141,7 +141,8 @@ class MilterBench:
                         times[port] += self.send(port, each, keep_open=number // 2 % 2 == 1)
                     self.postfix.wait_until_delivered(300)
                 memory.append(self.memory_mib())
-        wait_until(lambda: self.delivered() == before + len(times) * each * rounds, "all deliveries", 60)
+        expected = before + len(times) * each * rounds
+        wait_until(lambda: self.delivered() == expected, "all deliveries", 60)
         self.tell(each * rounds, times, memory, probe)
 
     def tell(self, messages, times, memory, probe):
