@@ -10,6 +10,7 @@ FlushClock::FlushClock(const Clock& clock, const std::optional<FlushTime>& last)
   const policy::UtcSeconds now = clock.now();
   kept_.seen = kept_.believed = now;
   if (!last) return;
+  last_seen_ = last->seen;
   went_back_ = now < last->seen - clocks_differ;
   if (went_back_) {
     warning_ = "the clock was set back: the last flush was at " + policy::to_text(last->seen) +
@@ -21,8 +22,7 @@ FlushClock::FlushClock(const Clock& clock, const std::optional<FlushTime>& last)
   kept_.doubted_since = last->doubted_since.value_or(now);
   // A clock that was doubted, but then set back, begins anew.
   if (went_back_) kept_.doubted_since = now;
-  leapt_ = !last->doubted_since || went_back_;
-  if (leapt_ && !went_back_ && now > last->seen + step_worth_a_word) {
+  if (!last->doubted_since && !went_back_ && now > last->seen + step_worth_a_word) {
     warning_ = "the last flush was at " + policy::to_text(last->seen) +
                "; if the clock is right, all is well, and nothing is given up for its age before " +
                policy::to_text(now + doubt_lasts);

@@ -39,8 +39,8 @@ class FlushClock : public Clock {
   const FlushTime& kept() const { return kept_; }
   // It was set back since the last flush: what lies ahead of now() was written by a wrong clock.
   bool went_back() const { return went_back_; }
-  // It has leapt ahead since the last flush, or the host slept.
-  bool leapt() const { return leapt_; }
+  // The wall clock of the flush before this one, none for the first.
+  const std::optional<policy::UtcSeconds>& last_seen() const { return last_seen_; }
   // What an operator should know about it; empty: nothing.
   const std::string& warning() const { return warning_; }
 
@@ -48,7 +48,7 @@ class FlushClock : public Clock {
   const Clock& clock_;
   FlushTime kept_;
   bool went_back_ = false;
-  bool leapt_ = false;
+  std::optional<policy::UtcSeconds> last_seen_;
   std::string warning_;
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "policy/address_guard.h"
@@ -33,6 +34,7 @@ namespace {
 using policy::Errc;
 using policy::Result;
 using policy::Status;
+using policy::Unit;
 
 // A peer that hangs up must not end the program; libcurl and OpenSSL write without MSG_NOSIGNAL.
 void ignore_sigpipe() {
@@ -189,11 +191,25 @@ class Flush {
                   "they are due now");
       }
     }
-    if (clock.leapt()) {
-      Status extended = store_->extend_leases(now, lease_time(settings_));
-      if (!extended.ok()) return extended;
-    }
-    return store_->set_flush_time(clock.kept());
+    Status done = keep_leases(clock);
+    return done.ok() ? store_->set_flush_time(clock.kept()) : done;
+  }
+
+  // Leases that have begun and ended since the last flush: if the clock has leapt, or the host
+  // slept, their owners are still at work. Once only: where flushes are always so far apart, the
+  // next one takes over what a dead one had claimed.
+  Status keep_leases(const FlushClock& clock) {
+    constexpr std::string_view extended_at = "leases extended";
+    const auto lease = lease_time(settings_);
+    const auto last = clock.last_seen();
+    const policy::UtcSeconds now = clock.now();
+    if (!last || now <= *last + lease) return Unit{};
+    const auto before = store_->remembered(extended_at);
+    if (!before.ok()) return before.error();
+    if (*before == last) return Unit{};
+    const auto extended = store_->extend_leases(now, lease);
+    if (!extended.ok()) return extended.error();
+    return *extended > 0 ? store_->remember(extended_at, clock.kept().seen) : Status(Unit{});
   }
 
   // Whether the DNS servers are alive: they know the root, whatever a domain's own servers do.

@@ -286,11 +286,32 @@ Result<std::uint64_t> SqliteDeliveries::mend_times(policy::UtcSeconds now,
   return mended;
 }
 
-Status SqliteDeliveries::extend_leases(policy::UtcSeconds now, std::chrono::seconds lease) {
+Result<std::uint64_t> SqliteDeliveries::extend_leases(policy::UtcSeconds now,
+                                                      std::chrono::seconds lease) {
   Result<SqliteUse> statement = database_.use(sql::extend_leases);
   if (!statement.ok()) return std::move(statement).error();
   const std::int64_t seconds = policy::unix_seconds(now);
-  return (*statement)->bind(1, seconds + lease.count()).bind(2, seconds).run();
+  Status done = (*statement)->bind(1, seconds + lease.count()).bind(2, seconds).run();
+  if (!done.ok()) return std::move(done).error();
+  return static_cast<std::uint64_t>(database_.changes());
+}
+
+Result<std::optional<policy::UtcSeconds>> SqliteDeliveries::remembered(std::string_view name) {
+  Result<SqliteUse> query = database_.use(sql::remembered);
+  if (!query.ok()) return std::move(query).error();
+  const Result<bool> found = (*query)->bind(1, name).step();
+  if (!found.ok()) return found.error();
+  if (!*found) return std::optional<policy::UtcSeconds>();
+  SqliteRow row(**query);
+  const policy::UtcSeconds at = row.instant("at");
+  // A damaged one is written again by whoever remembers it next.
+  return row.check("remembered").ok() ? std::optional(at) : std::nullopt;
+}
+
+Status SqliteDeliveries::remember(std::string_view name, policy::UtcSeconds at) {
+  Result<SqliteUse> statement = database_.use(sql::remember);
+  if (!statement.ok()) return std::move(statement).error();
+  return (*statement)->bind(1, name).bind(2, policy::unix_seconds(at)).run();
 }
 
 Result<std::vector<DeliveryCount>> SqliteDeliveries::delivery_counts() {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "policy/result.h"
@@ -32,7 +33,9 @@ class SqliteDeliveries {
   policy::Result<std::uint64_t> mend_times(policy::UtcSeconds now,
                                            std::chrono::seconds longest_wait,
                                            std::chrono::seconds lease);
-  policy::Status extend_leases(policy::UtcSeconds now, std::chrono::seconds lease);
+  policy::Result<std::uint64_t> extend_leases(policy::UtcSeconds now, std::chrono::seconds lease);
+  policy::Result<std::optional<policy::UtcSeconds>> remembered(std::string_view name);
+  policy::Status remember(std::string_view name, policy::UtcSeconds at);
   policy::Result<std::vector<DeliveryCount>> delivery_counts();
   policy::Result<std::vector<DestinationTrouble>> troubled_destinations(unsigned limit);
 

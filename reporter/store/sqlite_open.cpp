@@ -109,7 +109,7 @@ Result<SqliteDatabase> open_for_writing(const std::string& path, StoreAccess acc
   if (!state.ok()) return state.error();
   done = use_wal(*database);
   if (!done.ok()) return std::move(done).error();
-  if (*state == SqliteSchemaState::empty) {
+  if (*state != SqliteSchemaState::current) {
     done = create_sqlite_schema(*database);
     if (!done.ok()) return std::move(done).error();
   }

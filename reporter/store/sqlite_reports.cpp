@@ -418,10 +418,11 @@ Status SqliteReports::prune(policy::UtcDay before) {
   }
   Result<SqliteTransaction> transaction = SqliteTransaction::begin(database_);
   if (!transaction.ok()) return std::move(transaction).error();
-  const std::array<std::pair<std::string_view, policy::UtcDay>, 5> statements{
+  const std::array<std::pair<std::string_view, policy::UtcDay>, 6> statements{
       {{sql::delete_deliveries, before},
        {sql::delete_reports, before},
        {sql::delete_not_understood, before},
+       {sql::delete_remembered, before},
        {sql::delete_tls_logged, before - keep_tls_logged},
        {sql::delete_mx_handshakes, before - keep_mx_handshakes}}};
   for (const auto& [text, day] : statements) {

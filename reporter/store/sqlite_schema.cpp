@@ -1,5 +1,6 @@
 #include "reporter/store/sqlite_schema.h"
 
+#include <array>
 #include <string>
 #include <utility>
 
@@ -15,6 +16,7 @@ using policy::Unit;
 // Days are days since 1970-01-01 (UTC), instants are Unix seconds, enumerations the numbers of
 // their C++ types. Texts that repeat are interned in `text`, whose row 0 is the empty text, "not
 // known"; columns that hold such a number are named after what the text is.
+// This is version 1; what later ones changed stands below.
 constexpr const char* schema = R"sql(
 -- Every distinct text once: a fact is a row of integers (a fifth of the cost of text keys).
 CREATE TABLE text (
@@ -182,6 +184,20 @@ CREATE TABLE flush_time (
 ) STRICT;
 )sql";
 
+// Number N makes version N + 2 of the version before.
+constexpr std::array<const char*, 1> changes{R"sql(
+-- Stores of before had it by (day, domain): no order for reading domain by domain.
+DROP INDEX domain_day_open;
+CREATE INDEX domain_day_open ON domain_day (domain, day) WHERE open = 1;
+
+-- What a flush leaves for later ones: a name, and when it was so.
+CREATE TABLE remembered (
+  name TEXT PRIMARY KEY,
+  at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+)sql"};
+static_assert(changes.size() + 1 == sqlite_schema_version);
+
 // REQUIRES: a transaction, so that the three numbers belong together.
 Result<SqliteSchemaState> look(SqliteDatabase& database) {
   const Result<std::int64_t> application = database.integer("PRAGMA application_id");
@@ -202,6 +218,7 @@ Result<SqliteSchemaState> look(SqliteDatabase& database) {
                                    std::to_string(sqlite_schema_version) +
                                    ": it was written by a newer tlsrpt");
   }
+  if (*version > 0) return SqliteSchemaState::older;
   return Error(Errc::syntax,
                "the store has the impossible schema version " + std::to_string(*version));
 }
@@ -220,7 +237,17 @@ Status create_sqlite_schema(SqliteDatabase& database) {
   const Result<SqliteSchemaState> state = look(database);
   if (!state.ok()) return state.error();
   if (*state == SqliteSchemaState::current) return Unit{};
-  Status made = database.execute(schema);
+  std::size_t done = 0;  // Changes that it has.
+  if (*state == SqliteSchemaState::older) {
+    const Result<std::int64_t> version = database.integer("PRAGMA user_version");
+    if (!version.ok()) return version.error();
+    done = static_cast<std::size_t>(*version) - 1;
+  }
+  Status made = Unit{};
+  if (*state == SqliteSchemaState::empty) made = database.execute(schema);
+  for (std::size_t i = done; made.ok() && i < changes.size(); ++i) {
+    made = database.execute(changes.at(i));
+  }
   if (!made.ok()) return made;
   made = database.execute("PRAGMA application_id = " + std::to_string(sqlite_application_id) +
                           "; PRAGMA user_version = " + std::to_string(sqlite_schema_version));

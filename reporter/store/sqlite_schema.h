@@ -1,7 +1,7 @@
 // The SQLite engine's schema: its version, the check of an opened file, and its creation.
 //
 // A store is recognised by `PRAGMA application_id`, its version is `PRAGMA user_version`. A file of
-// a newer version is refused; a later version of ours will bring older files up to date here.
+// a newer version is refused; one of an older version is brought up to date by whoever writes.
 #pragma once
 
 #include "policy/result.h"
@@ -10,12 +10,13 @@
 namespace tlsrpt::reporter {
 
 // The version that this program writes and reads.
-inline constexpr std::int64_t sqlite_schema_version = 1;
+inline constexpr std::int64_t sqlite_schema_version = 2;
 // "TLSR" in ASCII.
 inline constexpr std::int64_t sqlite_application_id = 0x544c5352;
 
 enum class SqliteSchemaState : std::uint8_t {
   empty,    // A new file: nothing in it.
+  older,    // A store of an older version. It can be read: versions only add to it.
   current,  // A store of this version.
 };
 
@@ -23,7 +24,8 @@ enum class SqliteSchemaState : std::uint8_t {
 // or Errc::io: could not be read.
 policy::Result<SqliteSchemaState> check_sqlite_schema(SqliteDatabase& database);
 
-// Makes the tables in an empty DATABASE; does nothing where another process has just made them.
+// Makes the tables in an empty DATABASE, or what one of an older version lacks; does nothing where
+// another process has just done so.
 policy::Status create_sqlite_schema(SqliteDatabase& database);
 
 }  // namespace tlsrpt::reporter

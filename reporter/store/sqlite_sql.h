@@ -314,6 +314,11 @@ inline constexpr std::string_view shorten_leases =
 inline constexpr std::string_view extend_leases =
     "UPDATE delivery SET lease_until = ?1 WHERE state = 1 AND lease_until <= ?2";
 
+// What a flush leaves for later ones. ?1 name, ?2 instant.
+inline constexpr std::string_view remembered = "SELECT at FROM remembered WHERE name = ?1";
+inline constexpr std::string_view remember =
+    "INSERT INTO remembered (name, at) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET at = ?2";
+
 // Pruning. ?1 is a day.
 inline constexpr std::string_view oldest_day = "SELECT min(day) FROM day WHERE day < ?1";
 inline constexpr std::string_view delete_facts = "DELETE FROM fact WHERE day = ?1";
@@ -324,6 +329,8 @@ inline constexpr std::string_view delete_day = "DELETE FROM day WHERE day = ?1";
 inline constexpr std::string_view delete_not_understood =
     "DELETE FROM not_understood WHERE day < ?1";
 inline constexpr std::string_view delete_tls_logged = "DELETE FROM tls_logged WHERE day < ?1";
+inline constexpr std::string_view delete_remembered =
+    "DELETE FROM remembered WHERE at < ?1 * 86400";
 inline constexpr std::string_view delete_mx_handshakes = "DELETE FROM mx_handshake WHERE day < ?1";
 // A report stays as long as one of its deliveries is pending and can be tried.
 inline constexpr std::string_view delete_deliveries =

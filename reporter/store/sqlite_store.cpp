@@ -454,8 +454,17 @@ Result<std::uint64_t> SqliteStore::mend_times(policy::UtcSeconds now,
   return deliveries_.mend_times(now, longest_wait, lease);
 }
 
-Status SqliteStore::extend_leases(policy::UtcSeconds now, std::chrono::seconds lease) {
+Result<std::uint64_t> SqliteStore::extend_leases(policy::UtcSeconds now,
+                                                 std::chrono::seconds lease) {
   return deliveries_.extend_leases(now, lease);
+}
+
+Result<std::optional<policy::UtcSeconds>> SqliteStore::remembered(std::string_view name) {
+  return deliveries_.remembered(name);
+}
+
+Status SqliteStore::remember(std::string_view name, policy::UtcSeconds at) {
+  return deliveries_.remember(name, at);
 }
 
 Status SqliteStore::prune(policy::UtcDay before) {

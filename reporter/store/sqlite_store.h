@@ -92,7 +92,10 @@ class SqliteStore final : public Store {
   policy::Result<std::uint64_t> mend_times(policy::UtcSeconds now,
                                            std::chrono::seconds longest_wait,
                                            std::chrono::seconds lease) override;
-  policy::Status extend_leases(policy::UtcSeconds now, std::chrono::seconds lease) override;
+  policy::Result<std::uint64_t> extend_leases(policy::UtcSeconds now,
+                                              std::chrono::seconds lease) override;
+  policy::Result<std::optional<policy::UtcSeconds>> remembered(std::string_view name) override;
+  policy::Status remember(std::string_view name, policy::UtcSeconds at) override;
   policy::Status prune(policy::UtcDay before) override;
 
  private:

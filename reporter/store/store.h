@@ -363,10 +363,14 @@ class Store {
                                                    std::chrono::seconds longest_wait,
                                                    std::chrono::seconds lease) = 0;
   // Leases that ended before NOW end at NOW + LEASE instead: if the clock has leapt, their owners
-  // are still at work.
-  virtual policy::Status extend_leases(policy::UtcSeconds now, std::chrono::seconds lease) = 0;
-  // Deletes facts, counts, reports and deliveries of days before BEFORE, but not what is pending
-  // and not set aside.
+  // are still at work. Returns how many.
+  virtual policy::Result<std::uint64_t> extend_leases(policy::UtcSeconds now,
+                                                      std::chrono::seconds lease) = 0;
+  // The instant that remember() was last given with NAME, none where it was not or is pruned.
+  virtual policy::Result<std::optional<policy::UtcSeconds>> remembered(std::string_view name) = 0;
+  virtual policy::Status remember(std::string_view name, policy::UtcSeconds at) = 0;
+  // Deletes facts, counts, reports, deliveries and what is remembered of days before BEFORE, but
+  // not what is pending and not set aside.
   virtual policy::Status prune(policy::UtcDay before) = 0;
 };
 

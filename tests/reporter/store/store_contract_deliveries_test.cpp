@@ -261,9 +261,24 @@ TEST_P(StoreContractDeliveries, AnEndedLeaseCanBeExtended) {
   close(*store, "2026-11-22", "a.example", {{"mailto:x"}, {"mailto:y"}});
   ASSERT_EQ(store->claim({1}, at("2026-11-23T01:00:00Z"), lease)->deliveries.size(), 1U);
   const auto leapt = at("2026-12-23T01:00:00Z");
-  ASSERT_EQ(message_of(store->extend_leases(leapt, lease)), "ok");
+  EXPECT_EQ(*store->extend_leases(leapt, lease), 1U);
+  EXPECT_EQ(*store->extend_leases(leapt, lease), 0U);
   EXPECT_THAT(claim(*store, "2026-12-23T01:09:59Z"), ElementsAre("mailto:y"));
   EXPECT_THAT(claim(*store, "2026-12-23T01:10:00Z"), ElementsAre("mailto:x"));
+}
+
+TEST_P(StoreContractDeliveries, RemembersUntilItIsPruned) {
+  const auto store = open();
+  EXPECT_FALSE(store->remembered("a name")->has_value());
+  for (const char* instant : {"2026-11-23T01:00:00Z", "2026-11-24T00:00:00Z"}) {
+    ASSERT_EQ(message_of(store->remember("a name", at(instant))), "ok");
+    EXPECT_EQ(*store->remembered("a name"), at(instant));
+  }
+  EXPECT_FALSE(store->remembered("another")->has_value());
+  ASSERT_EQ(message_of(store->prune(day("2026-11-24"))), "ok");
+  EXPECT_TRUE(store->remembered("a name")->has_value());
+  ASSERT_EQ(message_of(store->prune(day("2026-11-25"))), "ok");
+  EXPECT_FALSE(store->remembered("a name")->has_value());
 }
 
 TEST_P(StoreContractDeliveries, AMessageIsOursSinceTheMomentItsReportWasMade) {
