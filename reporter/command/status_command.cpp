@@ -16,6 +16,7 @@
 #include "reporter/command/table.h"
 #include "reporter/datagram_overruns.h"
 #include "reporter/flush/flush_schedule.h"
+#include "reporter/flush/mail_trouble.h"
 #include "reporter/store/store.h"
 
 namespace tlsrpt::reporter {
@@ -53,6 +54,7 @@ struct StatusReport {
   std::map<policy::UtcDay, DayStatus> days;
   std::optional<policy::UtcSeconds> oldest_waiting;
   std::optional<policy::UtcSeconds> next_due;
+  std::string mail_trouble;  // The latest error, where no mail leaves at all.
   std::vector<DestinationTrouble> destinations;
   std::vector<LookupNoteInfo> notes;
   std::vector<UnreportedCount> unreported;
@@ -111,7 +113,7 @@ Status read_days(Store& store, const CommandContext& context, StatusReport& stat
   return Unit{};
 }
 
-Status read_deliveries(Store& store, StatusReport& status) {
+Status read_deliveries(Store& store, policy::UtcSeconds now, StatusReport& status) {
   std::map<policy::UtcDay, std::uint64_t> reports;
   std::vector<DeliveryCount> counts;
   Status read = take(store.report_counts(), reports, status);
@@ -125,6 +127,7 @@ Status read_deliveries(Store& store, StatusReport& status) {
     status.oldest_waiting = std::min(status.oldest_waiting.value_or(each.oldest), each.oldest);
   }
   read = take(store.next_due({}), status.next_due, status);
+  if (read.ok()) read = take(mail_trouble(store, now), status.mail_trouble, status);
   if (read.ok()) {
     read = take(store.troubled_destinations(max_destinations), status.destinations, status);
   }
@@ -144,7 +147,7 @@ Result<StatusReport> read_status(Store& store, const CommandContext& context) {
     return trouble.until && *trouble.until + past_trouble < context.clock.now();
   });
   if (read.ok()) read = read_days(store, context, status);
-  if (read.ok()) read = read_deliveries(store, status);
+  if (read.ok()) read = read_deliveries(store, context.clock.now(), status);
   if (!read.ok()) return std::move(read).error();
   return status;
 }
@@ -246,6 +249,7 @@ std::string to_json(const StatusReport& status) {
   writer.end_array();
   write_instant(writer, "oldest-waiting", status.oldest_waiting);
   write_instant(writer, "next-due", status.next_due);
+  if (!status.mail_trouble.empty()) writer.text_field("mail-trouble", status.mail_trouble);
   write_troubles(writer, status);
   write_unreported(writer, status);
   if (status.overruns) {
@@ -325,6 +329,10 @@ void print_days(std::ostream& out, const StatusReport& status) {
     out << "Oldest report that waits: " << policy::to_text(*status.oldest_waiting) << '\n';
   }
   if (status.next_due) out << "Next delivery due: " << policy::to_text(*status.next_due) << '\n';
+  if (!status.mail_trouble.empty()) {
+    out << "No report by mail was accepted in the last day: "
+        << policy::escape_untrusted(status.mail_trouble) << '\n';
+  }
 }
 
 void print_troubles(std::ostream& out, const StatusReport& status) {

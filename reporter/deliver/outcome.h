@@ -22,8 +22,8 @@ struct DeliveryOutcome {
   // escaped, cut to max_outcome_text, one line.
   std::string text;
   std::optional<std::chrono::seconds> retry_after;  // The other side asks for this much patience.
-  // It was not about this report: the host or program could not be reached or wants to be left
-  // alone, so that others to it would end alike now.
+  // It was not about this report: the host or program could not be reached, does not work, does
+  // not let us in or wants to be left alone, so that others to it would end alike now.
   bool host_failed = false;
 
   bool delivered() const { return kind == OutcomeKind::delivered; }

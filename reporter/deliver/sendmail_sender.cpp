@@ -20,17 +20,27 @@ std::string with_lf(const std::string& message) {
 
 }  // namespace
 
-OutcomeKind sendmail_outcome(int exit_status) {
+DeliveryOutcome sendmail_outcome(int exit_status, std::string_view text) {
+  constexpr int not_executable = 126;  // What a shell says, such as that of a wrapper.
+  constexpr int not_there = 127;
   switch (exit_status) {
     case EX_OK:
-      return OutcomeKind::delivered;
+      return delivered_outcome();
     case EX_DATAERR:
     case EX_NOUSER:
     case EX_NOHOST:
     case EX_UNAVAILABLE:
-      return OutcomeKind::permanent;
+      return permanent_outcome(text);
+    case EX_USAGE:
+    case EX_OSERR:
+    case EX_OSFILE:
+    case EX_NOPERM:
+    case EX_CONFIG:
+    case not_executable:
+    case not_there:
+      return host_failure(text);
     default:
-      return OutcomeKind::temporary;
+      return temporary_outcome(text);
   }
 }
 
@@ -56,10 +66,8 @@ DeliveryOutcome SendmailSender::send(const OutgoingMail& mail) {
     return delivered_outcome();
   }
   if (!ran->errors.empty()) text += ": " + ran->errors;
-  const bool refused = !ran->timed_out && ran->signal == 0 &&
-                       sendmail_outcome(ran->exit_status) == OutcomeKind::permanent;
-  if (ran->timed_out) return host_failure(text);
-  return refused ? permanent_outcome(text) : temporary_outcome(text);
+  if (ran->timed_out || ran->signal != 0) return host_failure(text);
+  return ran->exit_status == 0 ? temporary_outcome(text) : sendmail_outcome(ran->exit_status, text);
 }
 
 }  // namespace tlsrpt::reporter

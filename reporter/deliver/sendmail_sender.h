@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 
 #include "reporter/deliver/mail_sender.h"
 
@@ -13,9 +14,10 @@ namespace tlsrpt::reporter {
 
 // What an exit status of sendmail(1) means for the message (sysexits.h). Permanent is what names
 // the message or its recipient: EX_DATAERR, EX_NOUSER, EX_NOHOST, EX_UNAVAILABLE (what Postfix's
-// sendmail(1) gives for a message that cleanup(8) refuses). All else is temporary: what is wrong
-// with the installation can be mended.
-OutcomeKind sendmail_outcome(int exit_status);
+// sendmail(1) gives for a message that cleanup(8) refuses). What names neither, but us or the
+// installation, is a failure of the host: EX_USAGE, EX_OSERR, EX_OSFILE, EX_NOPERM, EX_CONFIG, and
+// a shell's 126 and 127 for a program that is not there. All else is temporary.
+DeliveryOutcome sendmail_outcome(int exit_status, std::string_view text);
 
 class SendmailSender : public MailSender {
  public:

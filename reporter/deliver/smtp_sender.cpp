@@ -84,9 +84,20 @@ bool is_tls_failure(CURLcode code, std::string_view stage) {
   }
 }
 
-// Whether a reply at STAGE judges this message, not us or the moment.
-bool is_about_message(std::string_view stage) {
-  return stage == "MAIL" || stage == "RCPT" || stage == "DATA" || stage == "message";
+// Whether reply CODE at STAGE, 0 for none, judges this message, not us or the moment.
+bool is_about_message(std::string_view stage, unsigned code) {
+  switch (code) {
+    case 421:  // The service ends.
+    case 530:  // Authentication or STARTTLS is wanted (RFC 4954, 6; RFC 3207, 4),
+    case 535:  // or does not do.
+    case 538:
+      return false;
+    default:
+      break;
+  }
+  // Our sender address is the same for all, the size is not (RFC 1870, 6.1).
+  if (stage == "MAIL") return code == 452 || code == 552;
+  return stage == "RCPT" || stage == "DATA" || stage == "message";
 }
 
 long in_milliseconds(std::chrono::milliseconds duration) {
@@ -179,10 +190,10 @@ DeliveryOutcome SmtpSender::send(const OutgoingMail& mail) {
     std::string detail = dialogue.error.data();
     if (detail.empty()) detail = curl_easy_strerror(code);
     const std::string text = url_ + ": " + detail + " (" + dialogue.stage + ")";
-    return is_about_message(dialogue.stage) ? temporary_outcome(text) : host_failure(text);
+    return is_about_message(dialogue.stage, 0) ? temporary_outcome(text) : host_failure(text);
   }
   const std::string text = dialogue.reply + " (" + dialogue.stage + ")";
-  if (!is_about_message(dialogue.stage)) return host_failure(text);
+  if (!is_about_message(dialogue.stage, dialogue.code())) return host_failure(text);
   return dialogue.code() >= 500 ? permanent_outcome(text) : temporary_outcome(text);
 }
 

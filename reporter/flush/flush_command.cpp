@@ -24,6 +24,8 @@
 #include "reporter/flush/flush_log.h"
 #include "reporter/flush/flush_output.h"
 #include "reporter/flush/flush_schedule.h"
+#include "reporter/flush/mail_trouble.h"
+#include "reporter/flush/told_today.h"
 #include "reporter/options/config_file.h"
 #include "reporter/options/record_map.h"
 #include "reporter/store/store.h"
@@ -224,12 +226,19 @@ class Flush {
 
   // That nothing at all can be handed over is no fault of the receivers. That one or two refuse is.
   void warn_about(const DeliverSummary& summary) {
-    constexpr std::size_t many = 5;
     if (summary.mail_attempts == 0 || summary.mail_delivered > 0) return;
-    if (!summary.mail_transport_failed && summary.mail_attempts < many) return;
-    log_.warn("none of " + std::to_string(summary.mail_attempts) +
-              " messages could be handed over to " +
-              policy::escape_untrusted(settings_.mail_transport) + ": " + summary.last_mail_error);
+    const std::string transport = policy::escape_untrusted(settings_.mail_transport);
+    if (summary.mail_transport_failed) {
+      log_.warn("none of " + std::to_string(summary.mail_attempts) +
+                " messages could be handed over to " + transport + ": " + summary.last_mail_error);
+      return;
+    }
+    const policy::UtcSeconds now = context_.clock.now();
+    const auto trouble = mail_trouble(*store_, now);
+    if (!trouble.ok() || trouble->empty()) return;
+    // Without what changes from one to the next.
+    const std::string text = "no report by mail was accepted in the last day by " + transport;
+    if (is_news(*store_, text, now)) log_.warn(text + ": " + *trouble);
   }
 
   // --wait: goes on delivering until nothing is due within delivery_spread.

@@ -258,8 +258,14 @@ class Delivering {
 
   Delivery after(const Ended& ended, const Delivery& delivery, policy::UtcSeconds now) const {
     if (ended.how == How::set_aside) return set_aside(delivery, ended.outcome.text);
-    if (ended.how == How::put_off) return put_off(delivery, ended.outcome, now, settings_);
-    return after_attempt(delivery, ended.outcome, now, clock_.believed(), settings_);
+    const policy::UtcSeconds believed = clock_.believed();
+    if (ended.how == How::put_off) {
+      return put_off(delivery, ended.outcome, now, believed, settings_);
+    }
+    if (under_way_.at(ended.id).by_mail && ended.outcome.host_failed) {
+      return not_taken(delivery, ended.outcome, now, believed, settings_);
+    }
+    return after_attempt(delivery, ended.outcome, now, believed, settings_);
   }
 
   Status record_all(const std::vector<Delivery>& attempted) {

@@ -94,8 +94,12 @@ Delivery set_aside(Delivery delivery, std::string_view why) {
 }
 
 Delivery put_off(Delivery delivery, const DeliveryOutcome& outcome, policy::UtcSeconds now,
-                 const Settings& settings) {
+                 policy::UtcSeconds believed, const Settings& settings) {
   delivery.last_error = outcome.text;
+  if (believed >= delivery.created_at + settings.report_max_age) {
+    delivery.state = DeliveryState::expired;
+    return delivery;
+  }
   seconds delay = retry_delay(delivery.attempts + 1, retry_key(delivery), settings);
   if (outcome.retry_after)
     delay = std::max(delay, std::min<seconds>(*outcome.retry_after, settings.delivery_lifetime));
@@ -104,6 +108,19 @@ Delivery put_off(Delivery delivery, const DeliveryOutcome& outcome, policy::UtcS
   const policy::UtcSeconds end = *delivery.first_attempt + settings.delivery_lifetime;
   if (now < end) delivery.not_before = std::min(delivery.not_before, end);
   return delivery;
+}
+
+Delivery not_taken(Delivery delivery, const DeliveryOutcome& outcome, policy::UtcSeconds now,
+                   policy::UtcSeconds believed, const Settings& settings) {
+  delivery = put_off(std::move(delivery), outcome, now, believed, settings);
+  ++delivery.attempts;
+  delivery.last_attempt = now;
+  delivery.set_aside_by.clear();
+  return delivery;
+}
+
+bool was_never_taken(const Delivery& delivery) {
+  return delivery.last_attempt && !delivery.first_attempt;
 }
 
 Delivery after_attempt(Delivery delivery, const DeliveryOutcome& outcome, policy::UtcSeconds now,

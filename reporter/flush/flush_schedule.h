@@ -61,13 +61,21 @@ std::chrono::seconds retry_delay(unsigned attempts, std::string_view key, const 
 Delivery set_aside(Delivery delivery, std::string_view why);
 
 // DELIVERY that was not tried at NOW, as its host failed others with OUTCOME: when it is due again.
-// It expires only in a run in which it is tried.
+// It expires only in a run in which it is tried, or when its report has become too old: after
+// report_max_age, by the time that is BELIEVED (flush_clock.h).
 Delivery put_off(Delivery delivery, const DeliveryOutcome& outcome, policy::UtcSeconds now,
-                 const Settings& settings);
+                 policy::UtcSeconds believed, const Settings& settings);
+
+// DELIVERY that our own mail transport did not take at NOW because of OUTCOME, which is not about
+// it: its receiver has not been asked, so that its lifetime has not begun. Expires as in put_off().
+Delivery not_taken(Delivery delivery, const DeliveryOutcome& outcome, policy::UtcSeconds now,
+                   policy::UtcSeconds believed, const Settings& settings);
+// Whether DELIVERY, as stored, was tried and has never got further than that.
+bool was_never_taken(const Delivery& delivery);
 
 // DELIVERY after an attempt at NOW that ended with OUTCOME: its new state, and when it is due
 // again. The last attempt is made at the end of delivery_lifetime, counted from the first, by the
-// time that is BELIEVED (flush_clock.h).
+// time that is BELIEVED.
 Delivery after_attempt(Delivery delivery, const DeliveryOutcome& outcome, policy::UtcSeconds now,
                        policy::UtcSeconds believed, const Settings& settings);
 

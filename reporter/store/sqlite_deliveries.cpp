@@ -51,6 +51,7 @@ Result<Delivery> read_delivery(const SqliteStatement& query) {
   delivery.last_attempt = row.instant_or_null("last_attempt");
   delivery.last_error = row.text("last_error");
   delivery.set_aside_by = row.text("set_aside_by");
+  delivery.created_at = row.instant("created_at");
   Status good = row.check("delivery " + std::to_string(delivery.id));
   if (!good.ok()) return std::move(good).error();
   return delivery;
@@ -334,6 +335,24 @@ Result<std::vector<DeliveryCount>> SqliteDeliveries::delivery_counts() {
     if (!good.ok()) return std::move(good).error();
     counts.push_back(count);
   }
+}
+
+Result<RecentMail> SqliteDeliveries::recent_mail(policy::UtcSeconds since) {
+  RecentMail mail;
+  {
+    Result<SqliteUse> query = database_.use(sql::has_sent_mail);
+    if (!query.ok()) return std::move(query).error();
+    const Result<bool> found = (*query)->bind(1, policy::unix_seconds(since)).step();
+    if (!found.ok()) return found.error();
+    mail.sent = *found;
+  }
+  Result<SqliteUse> query = database_.use(sql::mail_failures);
+  if (!query.ok()) return std::move(query).error();
+  (*query)->bind(1, policy::unix_seconds(since));
+  Result<std::vector<Delivery>> failures = read_deliveries(**query);
+  if (!failures.ok()) return std::move(failures).error();
+  mail.failures = *std::move(failures);
+  return mail;
 }
 
 Result<std::vector<DestinationTrouble>> SqliteDeliveries::troubled_destinations(unsigned limit) {

@@ -37,6 +37,7 @@ class SqliteDeliveries {
   policy::Result<std::optional<policy::UtcSeconds>> remembered(std::string_view name);
   policy::Status remember(std::string_view name, policy::UtcSeconds at);
   policy::Result<std::vector<DeliveryCount>> delivery_counts();
+  policy::Result<RecentMail> recent_mail(policy::UtcSeconds since);
   policy::Result<std::vector<DestinationTrouble>> troubled_destinations(unsigned limit);
 
  private:

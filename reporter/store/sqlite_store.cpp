@@ -418,6 +418,10 @@ Result<std::vector<DeliveryCount>> SqliteStore::delivery_counts() {
   return deliveries_.delivery_counts();
 }
 
+Result<RecentMail> SqliteStore::recent_mail(policy::UtcSeconds since) {
+  return deliveries_.recent_mail(since);
+}
+
 Result<std::vector<DestinationTrouble>> SqliteStore::troubled_destinations(unsigned limit) {
   return deliveries_.troubled_destinations(limit);
 }

@@ -80,6 +80,7 @@ class SqliteStore final : public Store {
                                                            std::int64_t after,
                                                            unsigned limit) override;
   policy::Result<std::vector<DeliveryCount>> delivery_counts() override;
+  policy::Result<RecentMail> recent_mail(policy::UtcSeconds since) override;
   policy::Result<std::vector<DestinationTrouble>> troubled_destinations(unsigned limit) override;
   policy::Result<StoredReport> report(std::int64_t report_id) override;
   policy::Result<std::vector<StoredReport>> reports(std::optional<policy::UtcDay> day) override;

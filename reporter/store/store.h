@@ -107,6 +107,7 @@ struct Delivery {
   std::string last_error;
   // The version of this program that cannot handle it; another one tries again. Empty: none.
   std::string set_aside_by;
+  policy::UtcSeconds created_at{};  // With its report; close_day() takes it from there.
 };
 
 // A delivery that is due, as far as it must be known to choose what is begun next.
@@ -114,6 +115,12 @@ struct DueDelivery {
   std::int64_t id = 0;
   policy::UtcSeconds not_before{};
   std::string destination;
+};
+
+// How deliveries by mail went lately.
+struct RecentMail {
+  bool sent = false;               // At least one.
+  std::vector<Delivery> failures;  // Pending, failed or expired; the latest attempts first.
 };
 
 // Where a page of due deliveries ended.
@@ -276,6 +283,9 @@ class Store {
   virtual policy::Result<std::vector<DeliveryCount>> delivery_counts() = 0;
   // At most LIMIT, the latest attempt first.
   virtual policy::Result<std::vector<DestinationTrouble>> troubled_destinations(unsigned limit) = 0;
+  // Of the deliveries by mail, archive copies included, that were tried at or after SINCE; at most
+  // some hundred failures.
+  virtual policy::Result<RecentMail> recent_mail(policy::UtcSeconds since) = 0;
   // How many reports there are of each day.
   virtual policy::Result<std::map<policy::UtcDay, std::uint64_t>> report_counts() = 0;
   // By day, the most sessions first; at most LIMIT.

@@ -56,15 +56,28 @@ TEST_F(SendmailSenderTest, ARecipientIsNeverAnOptionNorAShellWord) {
 
 TEST_F(SendmailSenderTest, MapsEveryExitStatus) {
   for (int status = 0; status < 256; ++status) {
-    const OutcomeKind kind = sendmail_outcome(status);
+    const DeliveryOutcome outcome = sendmail_outcome(status, "why");
     if (status == 0) {
-      EXPECT_EQ(kind, OutcomeKind::delivered);
-    } else if (status == 65 || status == 67 || status == 68 || status == 69) {
-      EXPECT_EQ(kind, OutcomeKind::permanent) << status;
-    } else {
-      EXPECT_EQ(kind, OutcomeKind::temporary) << status;
+      EXPECT_TRUE(outcome.delivered());
+      continue;
     }
+    EXPECT_EQ(outcome.text, "why");
+    const bool permanent = status == 65 || status == 67 || status == 68 || status == 69;
+    EXPECT_EQ(outcome.kind, permanent ? OutcomeKind::permanent : OutcomeKind::temporary) << status;
+    // What is wrong with us or the installation would end every message alike.
+    const bool host = status == 64 || status == 71 || status == 72 || status == 77 ||
+                      status == 78 || status == 126 || status == 127;
+    EXPECT_EQ(outcome.host_failed, host) << status;
   }
+}
+
+TEST_F(SendmailSenderTest, AProgramThatDiesOrRefusesUsIsAFailureOfTheHost) {
+  for (const char* script : {"kill -SEGV $$", "cat >/dev/null; exit 78", "exit 127"}) {
+    const auto outcome = run(script);
+    EXPECT_EQ(outcome.kind, OutcomeKind::temporary) << script;
+    EXPECT_TRUE(outcome.host_failed) << script << ": " << outcome.text;
+  }
+  EXPECT_FALSE(run("cat >/dev/null; exit 75").host_failed);
 }
 
 TEST_F(SendmailSenderTest, TellsWhatTheProgramSaid) {

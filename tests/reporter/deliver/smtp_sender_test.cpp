@@ -113,14 +113,21 @@ struct Refusal {
   const char* stage;
   const char* reply;
   OutcomeKind kind;
+  bool host_failed = false;
 };
 
 TEST_F(SmtpSenderTest, TellsPermanentFromTemporaryRefusals) {
   const Refusal refusals[] = {
-      {"greeting", "421 too busy", OutcomeKind::temporary},
-      {"greeting", "554 go away", OutcomeKind::temporary},
-      {"MAIL", "451 later", OutcomeKind::temporary},
-      {"MAIL", "550 5.7.1 not you", OutcomeKind::permanent},
+      {"greeting", "421 too busy", OutcomeKind::temporary, true},
+      {"greeting", "554 go away", OutcomeKind::temporary, true},
+      {"MAIL", "451 later", OutcomeKind::temporary, true},
+      {"MAIL", "550 5.7.1 not you", OutcomeKind::temporary, true},
+      {"MAIL", "530 5.7.0 Authentication required", OutcomeKind::temporary, true},
+      {"MAIL", "552 5.3.4 larger than SIZE", OutcomeKind::permanent},
+      {"RCPT", "530 5.7.0 Must issue a STARTTLS command first", OutcomeKind::temporary, true},
+      {"RCPT", "535 5.7.8 Authentication credentials invalid", OutcomeKind::temporary, true},
+      {"DATA", "538 5.7.11 Encryption required", OutcomeKind::temporary, true},
+      {"DATA", "421 4.3.2 shutting down", OutcomeKind::temporary, true},
       {"RCPT", "450 4.2.1 mailbox busy", OutcomeKind::temporary},
       {"RCPT", "550-5.1.1 no such\\n550 5.1.1 user", OutcomeKind::permanent},
       {"DATA", "451 disk full", OutcomeKind::temporary},
@@ -134,6 +141,7 @@ TEST_F(SmtpSenderTest, TellsPermanentFromTemporaryRefusals) {
     auto sender = sender_for(server);
     const auto outcome = sender.send(mail);
     EXPECT_EQ(outcome.kind, each.kind) << script << ": " << outcome.text;
+    EXPECT_EQ(outcome.host_failed, each.host_failed) << script;
     EXPECT_EQ(outcome.text.substr(0, 3), std::string(each.reply).substr(0, 3)) << script;
     EXPECT_TRUE(outcome.text.ends_with("(" + std::string(each.stage) + ")")) << outcome.text;
   }

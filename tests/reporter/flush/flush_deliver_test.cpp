@@ -75,22 +75,46 @@ TEST_F(FlushDeliver, EachReportHasItsMomentUnlessNow) {
 
 TEST_F(FlushDeliver, AFailedDeliveryComesBackLaterAndExpires) {
   make_reports(1, "mailto:tls@");
-  settings_.mail_transport = "directory:" + folder_.file("missing");
+  const std::string works = settings_.mail_transport;
+  use_sendmail("cat >/dev/null; echo busy >&2; exit 75");
   const auto start = clock_.now();
   EXPECT_EQ(deliver().failed, 1U);
   EXPECT_EQ(deliver().failed, 0U) << "not before its time";
   const Delivery waiting = deliveries().at(0);
   EXPECT_EQ(waiting.state, DeliveryState::pending);
-  EXPECT_THAT(waiting.last_error, HasSubstr("missing"));
+  EXPECT_THAT(waiting.last_error, HasSubstr("busy"));
   clock_.set(waiting.not_before);
   EXPECT_EQ(deliver(false).failed, 1U);
   EXPECT_EQ(deliveries().at(0).attempts, 2U);
   clock_.set(start + hours(24));
   EXPECT_EQ(deliver(false).failed, 1U);
   EXPECT_EQ(deliveries().at(0).state, DeliveryState::expired);
-  std::filesystem::create_directory(folder_.file("missing"));
+  settings_.mail_transport = works;
   clock_.advance(hours(24));
   EXPECT_EQ(deliver().delivered, 0U) << "expired is the end";
+}
+
+TEST_F(FlushDeliver, ATransportThatDoesNotWorkIsNotHeldAgainstTheReceiver) {
+  make_reports(2, "mailto:tls@");
+  const std::string works = settings_.mail_transport;
+  for (const std::string transport : {"sendmail", "directory"}) {
+    if (transport == "sendmail") use_sendmail("cat >/dev/null; exit 78");
+    if (transport == "directory") settings_.mail_transport = "directory:/nonexistent";
+    for (int i = 0; i < 40; ++i) {
+      clock_.advance(hours(1));
+      const DeliverSummary summary = deliver(false);
+      EXPECT_EQ(summary.mail_transport_failed, summary.failed > 0);
+    }
+  }
+  for (const StoredReport& each : reports()) {
+    const Delivery delivery = deliveries(each.id).at(0);
+    EXPECT_EQ(delivery.state, DeliveryState::pending);
+    EXPECT_GT(delivery.attempts, 10U);
+    EXPECT_FALSE(delivery.first_attempt);
+  }
+  settings_.mail_transport = works;
+  clock_.advance(hours(5));
+  EXPECT_EQ(deliver(false).delivered, 2U);
 }
 
 TEST_F(FlushDeliver, EveryDestinationIsItsOwn) {

@@ -153,6 +153,35 @@ TEST_F(AfterAttempt, TemporaryFailuresAreTriedUntilTheLifetimeIsOver) {
   EXPECT_GE(delivery.attempts, 10U);
 }
 
+// What our own transport does not take says nothing about the receiver.
+TEST_F(AfterAttempt, LifetimeBeginsWhenOurTransportTakesMail) {
+  Delivery delivery = to("mailto:a@b.example");
+  delivery.created_at = at("2026-11-23T00:15:00Z");
+  policy::UtcSeconds now = delivery.created_at;
+  const policy::UtcSeconds end = now + settings_.report_max_age;
+  unsigned attempts = 0;
+  EXPECT_FALSE(was_never_taken(delivery));
+  while (now < end) {
+    delivery = not_taken(std::move(delivery), host_failure("not there"), now, now, settings_);
+    ASSERT_EQ(delivery.state, DeliveryState::pending);
+    ASSERT_GT(delivery.not_before, now);
+    EXPECT_EQ(delivery.attempts, ++attempts);
+    EXPECT_FALSE(delivery.first_attempt);
+    EXPECT_EQ(delivery.last_attempt, now);
+    EXPECT_TRUE(was_never_taken(delivery));
+    now = delivery.not_before;
+  }
+  EXPECT_LT(attempts, 80U) << "ever more slowly";
+  EXPECT_EQ(not_taken(delivery, host_failure("not there"), now, end - seconds(1), settings_).state,
+            DeliveryState::pending)
+      << "not by a clock that is not believed";
+  EXPECT_EQ(put_off(delivery, host_failure("not there"), now, now, settings_).state,
+            DeliveryState::expired);
+  delivery = not_taken(std::move(delivery), host_failure("not there"), now, now, settings_);
+  EXPECT_EQ(delivery.state, DeliveryState::expired);
+  EXPECT_EQ(delivery.last_error, "not there");
+}
+
 TEST_F(AfterAttempt, RetryAfterIsHonouredWithinTheLifetime) {
   const char* now = "2026-11-23T01:00:00Z";
   const auto patient =

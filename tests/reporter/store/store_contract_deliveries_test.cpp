@@ -267,6 +267,30 @@ TEST_P(StoreContractDeliveries, AnEndedLeaseCanBeExtended) {
   EXPECT_THAT(claim(*store, "2026-12-23T01:10:00Z"), ElementsAre("mailto:x"));
 }
 
+TEST_P(StoreContractDeliveries, TellsHowMailWentLately) {
+  const auto store = open();
+  close(*store, "2026-11-22", "a.example",
+        {{"mailto:failed"}, {"https://a.example/"}, {"bcc:waits"}, {"mailto:old"}, {"mailto:new"}});
+  const auto since = at("2026-11-23T01:00:00Z");
+  const auto try_at = [&](std::int64_t id, policy::UtcSeconds now, DeliveryState state) {
+    auto claimed = store->claim({id}, now, lease);
+    Delivery& delivery = claimed->deliveries.at(0);
+    EXPECT_EQ(delivery.created_at, at("2026-11-23T00:30:00Z"));
+    delivery.state = state;
+    delivery.last_attempt = now;
+    ASSERT_EQ(message_of(store->record_attempt(delivery)), "ok");
+  };
+  try_at(1, since, DeliveryState::failed);
+  try_at(2, since, DeliveryState::failed);
+  try_at(3, since + lease, DeliveryState::pending);
+  try_at(4, since, DeliveryState::sent);
+  EXPECT_TRUE(store->recent_mail(since)->sent);
+  EXPECT_THAT(destinations(store->recent_mail(since)->failures),
+              ElementsAre("bcc:waits", "mailto:failed"));
+  EXPECT_FALSE(store->recent_mail(since + lease)->sent);
+  EXPECT_THAT(destinations(store->recent_mail(since + lease)->failures), ElementsAre("bcc:waits"));
+}
+
 TEST_P(StoreContractDeliveries, RemembersUntilItIsPruned) {
   const auto store = open();
   EXPECT_FALSE(store->remembered("a name")->has_value());
