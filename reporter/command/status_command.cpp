@@ -26,13 +26,10 @@ using policy::Result;
 using policy::Status;
 using policy::Unit;
 
-// Enough to see what is wrong; whoever has more troubles than that has one.
-constexpr unsigned max_destinations = 50;
-constexpr unsigned max_notes = 50;
+// Rows of a table. Enough to see what is wrong; whoever has more troubles than that has one.
+constexpr std::size_t max_rows = 50;
 // A collector's trouble that is over is of interest for so long.
 constexpr std::chrono::days past_trouble{7};
-
-constexpr unsigned max_unreported = 200;
 
 // The states of deliveries as they are told: pending ones that this version cannot handle apart.
 constexpr std::string_view set_aside_state = "set-aside";
@@ -64,6 +61,8 @@ struct StatusReport {
   std::vector<CollectorTrouble> troubles;  // Of the collectors.
 };
 
+bool is_set_aside(const LookupNote& note) { return note.text.starts_with(set_aside_prefix()); }
+
 // Puts what was READ into PLACE. Damage is a matter of what is damaged, and told with the rest.
 template <class T>
 Status take(Result<T> read, T& place, StatusReport& status) {
@@ -84,7 +83,7 @@ Status read_open_days(Store& store, const CommandContext& context, StatusReport&
   status.damaged.insert(status.damaged.end(), open->damaged.begin(), open->damaged.end());
   for (const OpenDay& each : open->days) {
     DayStatus& place = status.days[each.day];
-    if (each.note && each.note->text.starts_with(set_aside_prefix())) ++place.set_aside;
+    if (each.note && is_set_aside(*each.note)) ++place.set_aside;
     if (place.open_domains++ > 0) continue;
     place.why_open = why_open(each.day, now, context.settings, status.collectors);
     if (place.why_open.starts_with("waits for ")) {
@@ -104,7 +103,7 @@ Status read_days(Store& store, const CommandContext& context, StatusReport& stat
     if (read.ok()) read = take(store.not_understood(day), place.not_understood, status);
   }
   if (read.ok()) read = read_open_days(store, context, status);
-  if (read.ok()) read = take(store.unreported(max_unreported), status.unreported, status);
+  if (read.ok()) read = take(store.unreported(), status.unreported, status);
   if (!read.ok()) return read;
   for (const UnreportedCount& each : status.unreported) {
     if (!each.reason.starts_with(late_note)) continue;
@@ -129,9 +128,19 @@ Status read_deliveries(Store& store, policy::UtcSeconds now, StatusReport& statu
   read = take(store.next_due({}), status.next_due, status);
   if (read.ok()) read = take(mail_trouble(store, now), status.mail_trouble, status);
   if (read.ok()) {
-    read = take(store.troubled_destinations(max_destinations), status.destinations, status);
+    read = take(store.troubled_destinations(), status.destinations, status);
   }
-  if (read.ok()) read = take(store.lookup_notes(max_notes), status.notes, status);
+  if (read.ok()) read = take(store.lookup_notes(), status.notes, status);
+  // What waits for somebody to look stands before what goes on by itself.
+  std::stable_partition(status.notes.begin(), status.notes.end(),
+                        [](const LookupNoteInfo& each) { return is_set_aside(each.note); });
+  const auto rank = [](const DestinationTrouble& each) {
+    return each.set_aside > 0 ? 0 : each.given_up > 0 ? 1 : 2;
+  };
+  std::stable_sort(status.destinations.begin(), status.destinations.end(),
+                   [rank](const DestinationTrouble& a, const DestinationTrouble& b) {
+                     return rank(a) < rank(b);
+                   });
   return read;
 }
 
@@ -205,6 +214,7 @@ void write_troubles(JsonWriter& writer, const StatusReport& status) {
     writer.text_field("last-error", each.last_error);
     write_instant(writer, "last-attempt", each.last_attempt);
     writer.number_field("pending", each.pending);
+    writer.number_field(set_aside_state, each.set_aside);
     writer.number_field("given-up", each.given_up);
     writer.end_object();
   }
@@ -292,6 +302,9 @@ std::string instant_text(const std::optional<policy::UtcSeconds>& instant) {
   return instant ? policy::to_text(*instant) : std::string();
 }
 
+// A count in a column of its own only where there is one.
+std::string rare(std::uint64_t count) { return count == 0 ? "" : std::to_string(count); }
+
 std::string why_open_text(const DayStatus& day) {
   if (day.set_aside == 0) return day.why_open;
   const std::string aside = std::to_string(day.set_aside) + " set aside, see below";
@@ -314,8 +327,7 @@ void print_days(std::ostream& out, const StatusReport& status) {
                                    std::to_string(each.reports)};
     for (const std::string_view state : states) {
       const std::uint64_t count = count_of(each, state);
-      const bool is_rare = state == set_aside_state;  // No column for it where there is none.
-      cells.push_back(is_rare && count == 0 ? "" : std::to_string(count));
+      cells.push_back(state == set_aside_state ? rare(count) : std::to_string(count));
     }
     cells.push_back(why_open_text(each));
     table.add_row(cells);
@@ -335,25 +347,43 @@ void print_days(std::ostream& out, const StatusReport& status) {
   }
 }
 
+// At most max_rows of ROWS as a table of COLUMNS, and how many more there are. CELLS makes those of
+// a row.
+template <class Row, class Cells>
+void print_rows(std::ostream& out, std::vector<Table::Column> columns, const std::vector<Row>& rows,
+                Cells cells) {
+  Table table(std::move(columns));
+  for (std::size_t i = 0; i < std::min(rows.size(), max_rows); ++i) table.add_row(cells(rows[i]));
+  if (table.empty()) return;
+  out << '\n' << table.text();
+  if (rows.size() > max_rows) {
+    out << "... and " << rows.size() - max_rows << " more; --format json has all of them\n";
+  }
+}
+
 void print_troubles(std::ostream& out, const StatusReport& status) {
   using Kind = Table::Kind;
-  Table destinations({{"Destination"},
-                      {"Pending", Kind::number},
-                      {"Given up", Kind::number},
-                      {"Last attempt"},
-                      {"Last error"}});
-  for (const DestinationTrouble& each : status.destinations) {
-    destinations.add_row({each.destination, std::to_string(each.pending),
-                          std::to_string(each.given_up), instant_text(each.last_attempt),
-                          each.last_error});
-  }
-  if (!destinations.empty()) out << '\n' << destinations.text();
-  Table notes({{"Day"}, {"Domain without report yet"}, {"Why"}, {"Since"}});
-  for (const LookupNoteInfo& each : status.notes) {
-    notes.add_row({policy::to_text(each.day), each.domain, each.note.text,
-                   instant_text(each.note.first_failure)});
-  }
-  if (!notes.empty()) out << '\n' << notes.text();
+  print_rows(out,
+             {{"Destination"},
+              {"Pending", Kind::number},
+              {"Set aside", Kind::number},
+              {"Given up", Kind::number},
+              {"Last attempt"},
+              {"Last error"}},
+             status.destinations, [](const DestinationTrouble& each) {
+               return std::vector<std::string>{each.destination,
+                                               std::to_string(each.pending),
+                                               rare(each.set_aside),
+                                               std::to_string(each.given_up),
+                                               instant_text(each.last_attempt),
+                                               each.last_error};
+             });
+  print_rows(out, {{"Day"}, {"Domain without report yet"}, {"Why"}, {"Since"}}, status.notes,
+             [](const LookupNoteInfo& each) {
+               return std::vector<std::string>{policy::to_text(each.day), each.domain,
+                                               each.note.text,
+                                               instant_text(each.note.first_failure)};
+             });
 }
 
 void print_collectors(std::ostream& out, const StatusReport& status) {
@@ -384,15 +414,16 @@ void print_dropped(std::ostream& out, const StatusReport& status) {
     out << "\nThe kernel's queue of TLSRPT datagrams was found full " << status.overruns->count
         << " times, last at " << policy::to_text(status.overruns->last)
         << ".\nWhat came then is lost; see net.unix.max_dgram_qlen in tlsrpt-milter(8).\n";
-  Table unreported({{"Day"},
-                    {"Not reported"},
-                    {"Domains", Table::Kind::number},
-                    {"Sessions", Table::Kind::number}});
-  for (const UnreportedCount& each : status.unreported) {
-    unreported.add_row({policy::to_text(each.day), each.reason, std::to_string(each.domains),
-                        std::to_string(each.sessions)});
-  }
-  if (!unreported.empty()) out << '\n' << unreported.text();
+  print_rows(out,
+             {{"Day"},
+              {"Not reported"},
+              {"Domains", Table::Kind::number},
+              {"Sessions", Table::Kind::number}},
+             status.unreported, [](const UnreportedCount& each) {
+               return std::vector<std::string>{policy::to_text(each.day), each.reason,
+                                               std::to_string(each.domains),
+                                               std::to_string(each.sessions)};
+             });
   for (const auto& [day, each] : status.days) {
     if (each.not_understood.empty()) continue;
     out << "\nNot understood on " << policy::to_text(day) << " (the first of the day):\n";

@@ -355,10 +355,10 @@ Result<RecentMail> SqliteDeliveries::recent_mail(policy::UtcSeconds since) {
   return mail;
 }
 
-Result<std::vector<DestinationTrouble>> SqliteDeliveries::troubled_destinations(unsigned limit) {
+Result<std::vector<DestinationTrouble>> SqliteDeliveries::troubled_destinations() {
   Result<SqliteUse> query = database_.use(sql::troubled_destinations);
   if (!query.ok()) return std::move(query).error();
-  (*query)->bind(1, limit);
+  (*query)->bind(8, version);
   std::vector<DestinationTrouble> troubles;
   for (;;) {
     const Result<bool> found = (*query)->step();
@@ -370,6 +370,7 @@ Result<std::vector<DestinationTrouble>> SqliteDeliveries::troubled_destinations(
     trouble.last_error = row.text("last_error");
     trouble.last_attempt = row.instant_or_null("last_attempt");
     trouble.pending = static_cast<std::uint64_t>(row.integer("pending", 0));
+    trouble.set_aside = static_cast<std::uint64_t>(row.integer("set aside", 0));
     trouble.given_up = static_cast<std::uint64_t>(row.integer("given up", 0));
     Status good = row.check("destinations");
     if (!good.ok()) return std::move(good).error();

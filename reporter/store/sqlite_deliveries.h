@@ -38,7 +38,7 @@ class SqliteDeliveries {
   policy::Status remember(std::string_view name, policy::UtcSeconds at);
   policy::Result<std::vector<DeliveryCount>> delivery_counts();
   policy::Result<RecentMail> recent_mail(policy::UtcSeconds since);
-  policy::Result<std::vector<DestinationTrouble>> troubled_destinations(unsigned limit);
+  policy::Result<std::vector<DestinationTrouble>> troubled_destinations();
 
  private:
   policy::Status claim_one(std::int64_t id, policy::UtcSeconds now, std::chrono::seconds lease,

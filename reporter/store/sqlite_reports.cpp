@@ -149,10 +149,9 @@ Result<std::map<policy::UtcDay, std::uint64_t>> SqliteReports::report_counts() {
   }
 }
 
-Result<std::vector<UnreportedCount>> SqliteReports::unreported(unsigned limit) {
+Result<std::vector<UnreportedCount>> SqliteReports::unreported() {
   Result<SqliteUse> query = database_.use(sql::unreported);
   if (!query.ok()) return std::move(query).error();
-  (*query)->bind(1, limit);
   std::vector<UnreportedCount> counts;
   for (;;) {
     const Result<bool> found = (*query)->step();
@@ -366,10 +365,9 @@ Result<std::optional<LookupNote>> SqliteReports::lookup_note(policy::UtcDay day,
   return std::optional(std::move(note));
 }
 
-Result<std::vector<LookupNoteInfo>> SqliteReports::lookup_notes(unsigned limit) {
+Result<std::vector<LookupNoteInfo>> SqliteReports::lookup_notes() {
   Result<SqliteUse> query = database_.use(sql::lookup_notes);
   if (!query.ok()) return std::move(query).error();
-  (*query)->bind(1, limit);
   std::vector<LookupNoteInfo> notes;
   for (;;) {
     const Result<bool> found = (*query)->step();

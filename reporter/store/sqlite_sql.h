@@ -198,11 +198,10 @@ inline constexpr std::string_view lookup_note =
     "JOIN text AS t ON t.id = n.domain "
     "JOIN domain_day AS d ON d.day = n.day AND d.domain = n.domain "
     "WHERE n.day = ?1 AND t.value = ?2";
-// ?1: how many.
 inline constexpr std::string_view lookup_notes =
     "SELECT n.day, t.value, n.note, n.first_failure FROM domain_day AS d "
     "JOIN lookup_note AS n ON n.day = d.day AND n.domain = d.domain "
-    "LEFT JOIN text AS t ON t.id = d.domain WHERE d.open = 1 ORDER BY n.day, t.value LIMIT ?1";
+    "LEFT JOIN text AS t ON t.id = d.domain WHERE d.open = 1 ORDER BY n.day, t.value";
 
 // Reports. ?1: the day, NULL for all of them.
 inline constexpr std::string_view report =
@@ -274,20 +273,21 @@ inline constexpr std::string_view delivery_counts =
     "GROUP BY r.day, d.state, aside ORDER BY r.day, d.state, aside";
 inline constexpr std::string_view report_counts =
     "SELECT day, count(*) FROM report GROUP BY day ORDER BY day";
-// ?1: how many.
 inline constexpr std::string_view unreported =
     "SELECT n.day, n.note, count(DISTINCT d.domain), sum(f.sessions) AS sessions "
     "FROM domain_day AS d JOIN lookup_note AS n ON n.day = d.day AND n.domain = d.domain "
     "JOIN fact AS f ON f.day = d.day AND f.domain = d.domain AND f.revision = 0 "
     "AND f.sessions > 0 WHERE d.open = 0 GROUP BY n.day, n.note "
-    "ORDER BY n.day, sessions DESC, n.note LIMIT ?1";
+    "ORDER BY n.day, sessions DESC, n.note";
 // last_error is that of the row with the latest attempt: SQLite takes a column beside max() from
-// the row that max() found.
+// the row that max() found. ?8 our version.
 inline constexpr std::string_view troubled_destinations =
     "SELECT destination, last_error, max(last_attempt) AS latest, "
-    "count(*) FILTER (WHERE state = 1), count(*) FILTER (WHERE state <> 1) FROM delivery "
-    "WHERE (state = 1 AND (attempts > 0 OR set_aside_by <> '')) OR state IN (3, 4) "
-    "GROUP BY destination ORDER BY latest DESC, destination LIMIT ?1";
+    "count(*) FILTER (WHERE state = 1 AND set_aside_by <> ?8), "
+    "count(*) FILTER (WHERE state = 1 AND set_aside_by = ?8), "
+    "count(*) FILTER (WHERE state <> 1) FROM delivery "
+    "WHERE (state = 1 AND (last_error <> '' OR set_aside_by <> '')) OR state IN (3, 4) "
+    "GROUP BY destination ORDER BY latest DESC, destination";
 // Both: ?1 the instant since which. Of a damaged destination nobody knows.
 inline constexpr std::string_view has_sent_mail =
     "SELECT 1 FROM delivery WHERE state = 2 AND last_attempt >= ?1 "

@@ -353,9 +353,7 @@ Result<std::map<policy::UtcDay, std::uint64_t>> SqliteStore::report_counts() {
   return reports_.report_counts();
 }
 
-Result<std::vector<UnreportedCount>> SqliteStore::unreported(unsigned limit) {
-  return reports_.unreported(limit);
-}
+Result<std::vector<UnreportedCount>> SqliteStore::unreported() { return reports_.unreported(); }
 
 Status SqliteStore::close_day(const StoredReport& report, const std::vector<Delivery>& deliveries,
                               std::uint64_t sessions_seen,
@@ -376,9 +374,7 @@ Result<std::optional<LookupNote>> SqliteStore::lookup_note(policy::UtcDay day,
   return reports_.lookup_note(day, domain);
 }
 
-Result<std::vector<LookupNoteInfo>> SqliteStore::lookup_notes(unsigned limit) {
-  return reports_.lookup_notes(limit);
-}
+Result<std::vector<LookupNoteInfo>> SqliteStore::lookup_notes() { return reports_.lookup_notes(); }
 
 Status SqliteStore::grouped(const std::function<Status()>& work) {
   if (database_.in_transaction()) return Error(Errc::internal, "grouped writes are nested");
@@ -422,8 +418,8 @@ Result<RecentMail> SqliteStore::recent_mail(policy::UtcSeconds since) {
   return deliveries_.recent_mail(since);
 }
 
-Result<std::vector<DestinationTrouble>> SqliteStore::troubled_destinations(unsigned limit) {
-  return deliveries_.troubled_destinations(limit);
+Result<std::vector<DestinationTrouble>> SqliteStore::troubled_destinations() {
+  return deliveries_.troubled_destinations();
 }
 
 Result<StoredReport> SqliteStore::report(std::int64_t report_id) {

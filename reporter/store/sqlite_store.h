@@ -60,7 +60,7 @@ class SqliteStore final : public Store {
   policy::Result<std::vector<OpenDay>> settled_days(policy::UtcDay before,
                                                     std::string_view domain) override;
   policy::Result<std::map<policy::UtcDay, std::uint64_t>> report_counts() override;
-  policy::Result<std::vector<UnreportedCount>> unreported(unsigned limit) override;
+  policy::Result<std::vector<UnreportedCount>> unreported() override;
   policy::Status close_day(const StoredReport& report, const std::vector<Delivery>& deliveries,
                            std::uint64_t sessions_seen,
                            const std::vector<ProvenPlaintext>& proven) override;
@@ -68,7 +68,7 @@ class SqliteStore final : public Store {
                              const LookupNote& note) override;
   policy::Result<std::optional<LookupNote>> lookup_note(policy::UtcDay day,
                                                         std::string_view domain) override;
-  policy::Result<std::vector<LookupNoteInfo>> lookup_notes(unsigned limit) override;
+  policy::Result<std::vector<LookupNoteInfo>> lookup_notes() override;
   policy::Status grouped(const std::function<policy::Status()>& work) override;
   policy::Result<DuePage> due(policy::UtcSeconds now, bool ignore_spread, const DueCursor& after,
                               unsigned limit, const DeliveryFilter& filter) override;
@@ -81,7 +81,7 @@ class SqliteStore final : public Store {
                                                            unsigned limit) override;
   policy::Result<std::vector<DeliveryCount>> delivery_counts() override;
   policy::Result<RecentMail> recent_mail(policy::UtcSeconds since) override;
-  policy::Result<std::vector<DestinationTrouble>> troubled_destinations(unsigned limit) override;
+  policy::Result<std::vector<DestinationTrouble>> troubled_destinations() override;
   policy::Result<StoredReport> report(std::int64_t report_id) override;
   policy::Result<std::vector<StoredReport>> reports(std::optional<policy::UtcDay> day) override;
   policy::Result<std::vector<StoredReport>> list_reports(

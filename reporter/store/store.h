@@ -200,13 +200,14 @@ struct DeliveryCount {
   policy::UtcSeconds oldest{};  // created_at of the oldest report among them.
 };
 
-// A destination with a delivery that is pending after a failure, failed or expired.
+// A destination with a delivery that is set aside, pending after a failure, failed or expired.
 struct DestinationTrouble {
   std::string destination;
   std::string last_error;                          // Of the latest attempt.
   std::optional<policy::UtcSeconds> last_attempt;  // When that was.
   std::uint64_t pending = 0;
-  std::uint64_t given_up = 0;  // failed or expired
+  std::uint64_t set_aside = 0;  // pending, but this version cannot handle them
+  std::uint64_t given_up = 0;   // failed or expired
 };
 
 // Domains of a day whose sessions no report holds nor will hold, for one reason.
@@ -281,17 +282,17 @@ class Store {
   virtual policy::Result<std::vector<policy::UtcDay>> days() = 0;
   // Ascending by day, then state.
   virtual policy::Result<std::vector<DeliveryCount>> delivery_counts() = 0;
-  // At most LIMIT, the latest attempt first.
-  virtual policy::Result<std::vector<DestinationTrouble>> troubled_destinations(unsigned limit) = 0;
+  // The latest attempt first.
+  virtual policy::Result<std::vector<DestinationTrouble>> troubled_destinations() = 0;
   // Of the deliveries by mail, archive copies included, that were tried at or after SINCE; at most
   // some hundred failures.
   virtual policy::Result<RecentMail> recent_mail(policy::UtcSeconds since) = 0;
   // How many reports there are of each day.
   virtual policy::Result<std::map<policy::UtcDay, std::uint64_t>> report_counts() = 0;
-  // By day, the most sessions first; at most LIMIT.
-  virtual policy::Result<std::vector<UnreportedCount>> unreported(unsigned limit) = 0;
-  // Notes of (day, domain)s that are still open, by day, domain; at most LIMIT.
-  virtual policy::Result<std::vector<LookupNoteInfo>> lookup_notes(unsigned limit) = 0;
+  // By day, the most sessions first.
+  virtual policy::Result<std::vector<UnreportedCount>> unreported() = 0;
+  // Notes of (day, domain)s that are still open, by day, domain.
+  virtual policy::Result<std::vector<LookupNoteInfo>> lookup_notes() = 0;
   // Pending deliveries after id AFTER that FILTER means, leased or not, ascending by id, at most
   // LIMIT: for reading all of them page by page. A damaged one has its id, no destination, and as
   // last_error what is wrong.

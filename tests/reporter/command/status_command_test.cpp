@@ -146,6 +146,48 @@ TEST_F(StatusCommand, TellsWhatWasSetAside) {
                                            HasSubstr("set aside by " TLSRPT_VERSION)));
 }
 
+TEST_F(StatusCommand, TellsHowMuchItLeavesOutAndBeginsWithWhatIsSetAside) {
+  std::vector<policy::Fact> facts;
+  for (int i = 10; i < 70; ++i) {
+    const std::string domain = "d" + std::to_string(i) + ".example";
+    facts.push_back(report_fact(domain, Outcome::success, 1));
+    dns_.world().txt["_smtp._tls." + domain] = testing_support::dns_temporary("SERVFAIL");
+  }
+  count(facts);
+  damage(
+      "UPDATE fact SET outcome = 99 WHERE domain = (SELECT id FROM text WHERE value = "
+      "'d69.example')");
+  publish("d69.example", "mailto:x@d69.example");
+  close();
+  const std::string json = status(Format::json);
+  EXPECT_THAT(json, ContainsRegex("\"look-ups\":\\[\\{\"day\":\"2026-11-22\",\"domain\":\"d69"));
+  EXPECT_THAT(json, AllOf(HasSubstr("d10.example"), HasSubstr("d68.example")));
+  const std::string table = status(Format::table);
+  EXPECT_THAT(table, AllOf(HasSubstr("d69.example"), HasSubstr("d58.example"),
+                           HasSubstr("\n... and 10 more; --format json has all of them\n")));
+  EXPECT_THAT(table, Not(HasSubstr("d59.example")));
+}
+
+TEST_F(StatusCommand, DestinationsThatWaitForSomebodyComeFirst) {
+  std::string rua;
+  for (int i = 10; i < 70; ++i) rua += ",mailto:x" + std::to_string(i) + "@a.example";
+  map("a.example v=TLSRPTv1; rua=" + rua.substr(1) + "\n");
+  count("a.example");
+  close();
+  damage(
+      "UPDATE delivery SET last_error = 'busy', last_attempt = 1795392000, attempts = 1; "
+      "UPDATE delivery SET last_attempt = NULL, set_aside_by = '" TLSRPT_VERSION
+      "' WHERE destination LIKE '%x69@%'; "
+      "UPDATE delivery SET state = 3 WHERE destination LIKE '%x68@%'");
+  EXPECT_THAT(
+      status(Format::json),
+      ContainsRegex("\"destinations\":\\[\\{\"destination\":\"mailto:x69@[^}]*\"pending\":0,"
+                    "\"set-aside\":1,\"given-up\":0\\},\\{\"destination\":\"mailto:x68@"));
+  const std::string table = status(Format::table);
+  EXPECT_THAT(table, AllOf(HasSubstr("mailto:x69@a.example"), HasSubstr("mailto:x68@a.example"),
+                           HasSubstr("... and 10 more")));
+}
+
 TEST_F(StatusCommand, TellsWhatNoReportWillHoldAndLateSessionsAsLate) {
   auto old = report_fact("a.example", Outcome::success, 5);
   old.day -= std::chrono::days(9);

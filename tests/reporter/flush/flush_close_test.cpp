@@ -87,7 +87,7 @@ TEST_F(FlushClose, ADnsFailureThatEndsIsForgotten) {
   publish("a.example", "mailto:x@a.example");
   clock_.advance(std::chrono::hours(2));
   EXPECT_EQ(close().closed, 1U);
-  EXPECT_TRUE(store_->lookup_notes(10)->empty());
+  EXPECT_TRUE(store_->lookup_notes()->empty());
 }
 
 TEST_F(FlushClose, LateSessionsGoOutAsASupplement) {

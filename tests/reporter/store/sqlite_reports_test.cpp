@@ -105,7 +105,7 @@ TEST_F(SqliteReportsTest, ADamagedOpenDayIsNamedAndHidesNoOther) {
               HasSubstr("damaged row: first_failure 9223372036854775807 is out of range"));
   EXPECT_THAT(named_after("UPDATE lookup_note SET note = CAST(x'ff' AS TEXT)"),
               HasSubstr("damaged row: note is not UTF-8"));
-  EXPECT_EQ(after("SELECT 1", [](Store& store) { return store.lookup_notes(9); }),
+  EXPECT_EQ(after("SELECT 1", [](Store& store) { return store.lookup_notes(); }),
             "look-ups: damaged row: note is not UTF-8");
   EXPECT_EQ(after("SELECT 1",
                   [](Store& store) { return store.lookup_note(day("2026-11-22"), "b.example"); }),

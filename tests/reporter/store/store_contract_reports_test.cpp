@@ -236,16 +236,15 @@ TEST_P(StoreContractReports, ANoteIsKeptAndOneThatSettlesEndsTheDayUntilMoreArri
   ASSERT_TRUE(page->days.front().note.has_value());
   EXPECT_EQ(page->days.front().note->first_failure, note.first_failure);
   EXPECT_FALSE(page->days.back().note.has_value());
-  ASSERT_EQ(store->lookup_notes(10)->size(), 1U);
-  EXPECT_EQ(store->lookup_notes(10)->front().domain, "a.example");
-  EXPECT_THAT(*store->lookup_notes(0), IsEmpty());
+  ASSERT_EQ(store->lookup_notes()->size(), 1U);
+  EXPECT_EQ(store->lookup_notes()->front().domain, "a.example");
 
   note = {"no record", std::nullopt, true};
   ASSERT_TRUE(store->note_lookup(today, "a.example", note).ok());
   EXPECT_TRUE((*store->lookup_note(today, "a.example"))->settled);
   EXPECT_FALSE((*store->lookup_note(today, "a.example"))->first_failure.has_value());
   EXPECT_THAT(open_days(*store), ElementsAre("2026-11-22 b.example 0"));
-  EXPECT_THAT(*store->lookup_notes(10), IsEmpty());
+  EXPECT_THAT(*store->lookup_notes(), IsEmpty());
   EXPECT_EQ(facts(*store, "a.example", 0).size(), 1U);
 
   ASSERT_TRUE(store->commit(batch_of({sample_fact("a.example")})).ok());
@@ -321,7 +320,7 @@ TEST_P(StoreContractReports, WhatNoReportWillHoldIsCountedByReason) {
   ASSERT_TRUE(store->note_lookup(today, "c.example", {"no record", {}, true}).ok());
   ASSERT_TRUE(store->note_lookup(today, "d.example", {"no record", {}, true}).ok());
   ASSERT_TRUE(store->note_lookup(today, "e.example", {"temporary: timeout", {}, false}).ok());
-  const auto counts = store->unreported(9);
+  const auto counts = store->unreported();
   ASSERT_EQ(message_of(counts), "ok");
   std::vector<std::string> texts;
   for (const auto& each : *counts) {
@@ -329,7 +328,6 @@ TEST_P(StoreContractReports, WhatNoReportWillHoldIsCountedByReason) {
                     std::to_string(each.domains) + " " + std::to_string(each.sessions));
   }
   EXPECT_THAT(texts, ElementsAre("2026-11-22 late: why 1 7", "2026-11-22 no record 2 2"));
-  EXPECT_EQ(store->unreported(1)->size(), 1U);
   EXPECT_EQ((*store->report_counts())[today], 1U);
 }
 
