@@ -22,6 +22,24 @@ std::string due_text(policy::UtcSeconds not_before, policy::UtcSeconds now, bool
   return "at " + policy::to_text(not_before);
 }
 
+// When, or why not, DELIVERY, which is stored, is tried.
+std::string pending_text(const Delivery& delivery, policy::UtcSeconds now, bool ignore_spread) {
+  if (is_set_aside(delivery)) return "not at all: " + policy::escape_untrusted(delivery.last_error);
+  std::string text;
+  if (delivery.leased_until && *delivery.leased_until > now) {
+    text = "not now: another flush has it, until " + policy::to_text(*delivery.leased_until) +
+           " at the latest";
+  } else {
+    text = due_text(delivery.not_before, now, ignore_spread && delivery.attempts == 0);
+  }
+  if (delivery.attempts > 0) {
+    text += ", tried " + std::to_string(delivery.attempts) +
+            (delivery.attempts == 1 ? " time: " : " times: ") +
+            policy::escape_untrusted(delivery.last_error);
+  }
+  return text;
+}
+
 // Why an https destination would be refused by ourselves; empty: it would not, as far as is known
 // before its host is looked up.
 std::string refusal_text(const std::string& destination, const Settings& settings,
@@ -75,12 +93,7 @@ Status show_pending(Store& store, policy::UtcSeconds now, const DeliveryFilter& 
         name = report.ok() ? report->report_id : policy::escape_untrusted(report.error().message());
       }
       out << "pending: report " << name << " to " << policy::escape_untrusted(each.destination)
-          << ' ' << due_text(each.not_before, now, ignore_spread && each.attempts == 0);
-      if (each.attempts > 0) {
-        out << ", tried " << each.attempts << (each.attempts == 1 ? " time: " : " times: ")
-            << policy::escape_untrusted(each.last_error);
-      }
-      out << '\n';
+          << ' ' << pending_text(each, now, ignore_spread) << '\n';
     }
     if (pending->size() < page) return Unit{};
   }

@@ -190,6 +190,7 @@ class Reader {
   Status take(const Switch& each, const char* argument);
   Status check_belonging() const;
   Status check_arguments() const;
+  Status check_together() const;
   const Switch* find(int code) const;
 
   Program program_;
@@ -282,6 +283,19 @@ Status Reader::check_arguments() const {
   return Unit{};
 }
 
+// Switches of one action that cannot both be followed.
+Status Reader::check_together() const {
+  const bool only_looks = line_.dry_run || line_.output_dir;
+  if (line_.dry_run && line_.output_dir) {
+    return usage("--dry-run writes nothing, --output-dir does: give one of them");
+  }
+  if (line_.wait && only_looks) {
+    return usage(std::string("--wait is for a flush that delivers, not for ") +
+                 (line_.dry_run ? "--dry-run" : "--output-dir"));
+  }
+  return Unit{};
+}
+
 Result<CommandLine> Reader::read(int argc, char* const* argv) {
   fill_getopt_tables();
   optind = 0;  // glibc: start anew, also after an earlier call.
@@ -298,6 +312,7 @@ Result<CommandLine> Reader::read(int argc, char* const* argv) {
   if (line_.action == "help" || line_.action == "version") return std::move(line_);
   if (Status fits = check_belonging(); !fits.ok()) return std::move(fits).error();
   if (Status fits = check_arguments(); !fits.ok()) return std::move(fits).error();
+  if (Status fits = check_together(); !fits.ok()) return std::move(fits).error();
   return std::move(line_);
 }
 

@@ -52,6 +52,7 @@ Result<Delivery> read_delivery(const SqliteStatement& query) {
   delivery.last_error = row.text("last_error");
   delivery.set_aside_by = row.text("set_aside_by");
   delivery.created_at = row.instant("created_at");
+  delivery.leased_until = row.instant_or_null("lease_until");
   Status good = row.check("delivery " + std::to_string(delivery.id));
   if (!good.ok()) return std::move(good).error();
   return delivery;

@@ -221,7 +221,8 @@ inline constexpr std::string_view list_reports =
 // where both are NULL, which spares the look at the reports.
 inline constexpr std::string_view deliveries_of_report =
     "SELECT id, report, destination, message_id, state, attempts, not_before, first_attempt, "
-    "last_attempt, last_error, set_aside_by, created_at FROM delivery WHERE report = ?1 ORDER BY "
+    "last_attempt, last_error, set_aside_by, created_at, lease_until FROM delivery WHERE report = "
+    "?1 ORDER BY "
     "id";
 // ?1 now, ?2 how many, ?6 and ?7 the cursor, ?8 our version.
 inline constexpr std::string_view due_deliveries =
@@ -243,12 +244,14 @@ inline constexpr std::string_view due_or_new_deliveries =
 // ?1 id, ?2 now. Whoever tried it since it was read has put it off.
 inline constexpr std::string_view free_delivery =
     "SELECT id, report, destination, message_id, state, attempts, not_before, first_attempt, "
-    "last_attempt, last_error, set_aside_by, created_at FROM delivery WHERE id = ?1 AND state = 1 "
+    "last_attempt, last_error, set_aside_by, created_at, lease_until FROM delivery WHERE id = ?1 "
+    "AND state = 1 "
     "AND (lease_until IS NULL OR lease_until <= ?2) AND (not_before <= ?2 OR attempts = 0)";
 // ?1: the last id of the page before, ?2 how many.
 inline constexpr std::string_view pending_deliveries =
     "SELECT id, report, destination, message_id, state, attempts, not_before, first_attempt, "
-    "last_attempt, last_error, set_aside_by, created_at FROM delivery WHERE state = 1 AND id > ?1 "
+    "last_attempt, last_error, set_aside_by, created_at, lease_until FROM delivery WHERE state = 1 "
+    "AND id > ?1 "
     "AND (?3 = 0 OR EXISTS (SELECT 1 FROM report AS r WHERE r.id = report "
     "AND (?4 IS NULL OR r.day = ?4) "
     "AND (?5 IS NULL OR r.domain = (SELECT id FROM text WHERE value = ?5)))) "
@@ -294,7 +297,7 @@ inline constexpr std::string_view has_sent_mail =
     "AND destination NOT LIKE 'https:%' LIMIT 1";
 inline constexpr std::string_view mail_failures =
     "SELECT id, report, destination, message_id, state, attempts, not_before, first_attempt, "
-    "last_attempt, last_error, set_aside_by, created_at FROM delivery "
+    "last_attempt, last_error, set_aside_by, created_at, lease_until FROM delivery "
     "WHERE state <> 2 AND last_attempt >= ?1 AND destination NOT LIKE 'https:%' "
     "ORDER BY last_attempt DESC, id LIMIT 200";
 inline constexpr std::string_view lease_delivery =

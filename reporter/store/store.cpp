@@ -24,6 +24,10 @@ std::string_view to_text(DeliveryState state) {
   return "";
 }
 
+bool is_set_aside(const Delivery& delivery) {
+  return delivery.state == DeliveryState::pending && delivery.set_aside_by == TLSRPT_VERSION;
+}
+
 policy::Result<OpenPage> all_open_days(Store& store, policy::UtcDay before) {
   constexpr unsigned page_size = 10'000;
   OpenPage all;

@@ -108,7 +108,11 @@ struct Delivery {
   // The version of this program that cannot handle it; another one tries again. Empty: none.
   std::string set_aside_by;
   policy::UtcSeconds created_at{};  // With its report; close_day() takes it from there.
+  std::optional<policy::UtcSeconds> leased_until;  // Somebody has claimed it; given when read.
 };
+
+// Whether DELIVERY waits for another version of this program.
+bool is_set_aside(const Delivery& delivery);
 
 // A delivery that is due, as far as it must be known to choose what is begun next.
 struct DueDelivery {

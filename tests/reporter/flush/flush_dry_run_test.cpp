@@ -5,6 +5,7 @@
 
 #include <sstream>
 
+#include "reporter/flush/flush_schedule.h"
 #include "tests/support/flush_world.h"
 
 namespace tlsrpt::reporter {
@@ -54,6 +55,25 @@ TEST_F(FlushDryRun, TellsWhatWaits) {
                               "mailto:x@a.example at 2026-11-23T00:2"));
   EXPECT_THAT(text, HasSubstr("tried 1 time: "));
   EXPECT_THAT(text, HasSubstr("missing"));
+}
+
+TEST_F(FlushDryRun, TellsWhoHasADeliveryAndWhatIsSetAside) {
+  count("a.example");
+  publish("a.example", "mailto:x@a.example,mailto:y@a.example,mailto:z@a.example");
+  close();
+  auto held = store_->claim({1, 2}, clock_.now(), std::chrono::minutes(10));
+  ASSERT_EQ(held->deliveries.size(), 2U);
+  ASSERT_TRUE(store_->record_attempt(set_aside(held->deliveries[1], "too odd")).ok());
+  const std::string text = show(true);
+  EXPECT_THAT(text, HasSubstr("x@a.example not now: another flush has it, until "
+                              "2026-11-23T00:30:00Z at the latest\n"));
+  EXPECT_THAT(
+      text, HasSubstr("y@a.example not at all: " + std::string(set_aside_prefix()) + "too odd\n"));
+  EXPECT_THAT(text, HasSubstr("z@a.example now\n"));
+  clock_.advance(std::chrono::minutes(10));
+  EXPECT_THAT(show(true), HasSubstr("x@a.example now\n")) << "its owner is dead";
+  damage("UPDATE delivery SET set_aside_by = '0.0.1' WHERE id = 2");
+  EXPECT_THAT(show(true), HasSubstr("y@a.example now\n")) << "this version will try";
 }
 
 }  // namespace

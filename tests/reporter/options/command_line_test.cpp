@@ -26,11 +26,14 @@ std::string problem(Program program, const std::string& text) {
 
 TEST(CommandLine, ReadsAFlushWithAllItsSwitches) {
   const auto line = parse(Program::reporter,
-                          "-v --flush --now --day 2026-11-22 --domain Bücher.Example --dry-run "
-                          "--output-dir=/tmp/x --wait -c /x.conf");
+                          "-v --flush --now --day 2026-11-22 --domain Bücher.Example "
+                          "--output-dir=/tmp/x -c /x.conf");
   ASSERT_TRUE(line.ok()) << line.error().message();
   EXPECT_EQ(line->action, "flush");
-  EXPECT_TRUE(line->verbose && line->now && line->dry_run && line->wait);
+  EXPECT_TRUE(line->verbose && line->now);
+  EXPECT_FALSE(line->dry_run || line->wait);
+  EXPECT_TRUE(parse(Program::reporter, "--flush --dry-run")->dry_run);
+  EXPECT_TRUE(parse(Program::reporter, "--flush --wait --now")->wait);
   EXPECT_EQ(line->day, policy::parse_day("2026-11-22"));
   EXPECT_EQ(line->domain, "xn--bcher-kva.example");
   EXPECT_EQ(line->output_dir, "/tmp/x");
@@ -67,6 +70,15 @@ TEST(CommandLine, TheMilterIsADaemonWithoutAction) {
   ASSERT_TRUE(line.ok());
   EXPECT_EQ(line->action, "");
   EXPECT_TRUE(line->foreground);
+}
+
+TEST(CommandLine, RefusesSwitchesThatCannotBothBeFollowed) {
+  EXPECT_EQ(problem(Program::reporter, "--flush --dry-run --output-dir /x"),
+            "--dry-run writes nothing, --output-dir does: give one of them");
+  EXPECT_EQ(problem(Program::reporter, "--flush --wait --dry-run"),
+            "--wait is for a flush that delivers, not for --dry-run");
+  EXPECT_EQ(problem(Program::reporter, "--wait --output-dir /x --flush"),
+            "--wait is for a flush that delivers, not for --output-dir");
 }
 
 TEST(CommandLine, RefusesWhatIsNoCommand) {
