@@ -80,7 +80,13 @@ Status read_open_days(Store& store, const CommandContext& context, StatusReport&
   const policy::UtcSeconds now = context.clock.now();
   const auto open = all_open_days(store, policy::day_of(now) + std::chrono::days(1));
   if (!open.ok()) return open.error();
-  status.damaged.insert(status.damaged.end(), open->damaged.begin(), open->damaged.end());
+  for (const DamagedDay& each : open->damaged) {
+    status.damaged.push_back(each.what);
+    if (!each.day) continue;
+    // It waits for somebody who mends the row.
+    ++status.days[*each.day].open_domains;
+    ++status.days[*each.day].set_aside;
+  }
   for (const OpenDay& each : open->days) {
     DayStatus& place = status.days[each.day];
     if (each.note && is_set_aside(*each.note)) ++place.set_aside;
@@ -341,9 +347,11 @@ void print_days(std::ostream& out, const StatusReport& status) {
     out << "Oldest report that waits: " << policy::to_text(*status.oldest_waiting) << '\n';
   }
   if (status.next_due) out << "Next delivery due: " << policy::to_text(*status.next_due) << '\n';
-  if (!status.mail_trouble.empty()) {
-    out << "No report by mail was accepted in the last day: "
-        << policy::escape_untrusted(status.mail_trouble) << '\n';
+  if (status.mail_trouble.empty()) return;
+  const std::string trouble = "No report by mail was accepted in the last day: " +
+                              policy::escape_untrusted(status.mail_trouble);
+  for (const std::string& line : wrap_text(trouble, table_width, max_cell_lines)) {
+    out << line << '\n';
   }
 }
 

@@ -9,6 +9,7 @@
 #include "policy/isolate.h"
 #include "policy/text.h"
 #include "reporter/flush/flush_plan.h"
+#include "reporter/flush/told_today.h"
 
 namespace tlsrpt::reporter {
 namespace {
@@ -28,8 +29,8 @@ std::string name_of(const Plan& plan) {
 
 class Closing {
  public:
-  Closing(Store& store, FlushPlanner& planner, FlushLog& log)
-      : store_(store), planner_(planner), log_(log) {}
+  Closing(Store& store, FlushPlanner& planner, const Clock& clock, FlushLog& log)
+      : store_(store), planner_(planner), clock_(clock), log_(log) {}
 
   // UNSEEN: how many domains have open days, as far as that is known.
   Status run(const DeliveryFilter& filter, std::uint64_t unseen) {
@@ -37,7 +38,7 @@ class Closing {
     while (true) {
       auto plans = planner_.select(filter);
       for (const std::string& each : planner_.take_damaged()) {
-        log_.warn(policy::escape_untrusted(each));
+        warn_once_a_day(each);
       }
       if (!plans.ok()) return std::move(plans).error();
       if (plans->empty()) return Unit{};
@@ -124,7 +125,7 @@ class Closing {
       if (!done.ok() && is_about_one(done.error())) {
         set_aside(plan, done.error().message());
         done = apply_together(one);
-        // Where not even that can be noted, it is told each time.
+        // Where not even that can be noted, it is told every day.
         if (!done.ok() && is_about_one(done.error())) done = Unit{};
       }
       if (!done.ok()) return done;
@@ -153,9 +154,13 @@ class Closing {
     return done;
   }
 
+  void warn_once_a_day(const std::string& text) {
+    if (is_news(store_, text, clock_.now())) log_.warn(policy::escape_untrusted(text));
+  }
+
   void tell(const Plan& plan) {
     if (plan.action == PlanAction::set_aside) {
-      log_.warn(name_of(plan) + ": " + plan.reason);
+      warn_once_a_day(name_of(plan) + ": " + plan.reason);
     } else if (log_.is_verbose() && plan.action == PlanAction::close) {
       log_.detail(name_of(plan) + ": report " + plan.made.report.report_id + ", " +
                   std::to_string(plan.made.deliveries.size()) + " deliveries");
@@ -166,6 +171,7 @@ class Closing {
 
   Store& store_;
   FlushPlanner& planner_;
+  const Clock& clock_;
   FlushLog& log_;
   CloseSummary summary_;
 };
@@ -183,7 +189,7 @@ Result<CloseSummary> close_days(Store& store, const Settings& settings, const Re
     unseen = *domains;
   }
   log.begin_stage(FlushStage::look_up);
-  Closing closing(store, planner, log);
+  Closing closing(store, planner, clock, log);
   Status done = closing.run(filter, unseen);
   if (!done.ok()) return std::move(done).error();
   return closing.summary();

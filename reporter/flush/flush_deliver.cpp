@@ -21,6 +21,7 @@
 #include "reporter/flush/due_queue.h"
 #include "reporter/flush/flush_schedule.h"
 #include "reporter/flush/outgoing.h"
+#include "reporter/flush/told_today.h"
 
 namespace tlsrpt::reporter {
 namespace {
@@ -332,7 +333,8 @@ class Delivering {
 
   void tell_damaged(const std::vector<std::string>& damaged) {
     for (const std::string& each : damaged) {
-      if (told_.insert(each).second) log_.warn(policy::escape_untrusted(each));
+      if (!told_.insert(each).second) continue;
+      if (is_news(store_, each, clock_.now())) log_.warn(policy::escape_untrusted(each));
     }
   }
 

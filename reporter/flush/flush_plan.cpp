@@ -93,7 +93,7 @@ Result<std::vector<Plan>> FlushPlanner::select_days(const DeliveryFilter& filter
       if (!means(filter, each)) continue;
       plans.push_back(plan_for(std::move(each), false, filter.domain.has_value()));
     }
-    std::move(page->damaged.begin(), page->damaged.end(), std::back_inserter(damaged_));
+    for (DamagedDay& each : page->damaged) damaged_.push_back(std::move(each.what));
     after_ = page->end;
     is_last_ = page->is_last;
   }

@@ -56,6 +56,14 @@ Result<std::vector<StoredReport>> read_reports(SqliteDatabase& database, std::st
   }
 }
 
+// The day of QUERY's present row, second column, where it is one.
+std::optional<policy::UtcDay> readable_day(const SqliteStatement& query) {
+  SqliteRow row(query);
+  (void)row.integer("domain number");
+  const std::int64_t day = row.integer("day", least_day, most_day);
+  return row.is_good() ? std::optional(to_day(day)) : std::nullopt;
+}
+
 // The open or settled day in ROW, whose domain has NUMBER; which one it is, is told in PLACE.
 OpenDay read_open_day(SqliteRow& row, std::int64_t& number, std::string& place) {
   OpenDay open;
@@ -100,7 +108,7 @@ Result<OpenPage> SqliteReports::open_days(policy::UtcDay before, std::int64_t af
     if (good.ok()) {
       page.days.push_back(std::move(open));
     } else {
-      page.damaged.push_back(good.error().message());
+      page.damaged.push_back({readable_day(**query), good.error().message()});
     }
   }
 }

@@ -174,10 +174,16 @@ struct OpenDay {
   std::optional<LookupNote> note;                 // As lookup_note() gives it.
 };
 
+// A row of open_days() that cannot be read.
+struct DamagedDay {
+  std::optional<policy::UtcDay> day;  // As far as that can be told.
+  std::string what;                   // Names the row.
+};
+
 // Open days of some domains, every one of each of them. Damaged rows are named and left out.
 struct OpenPage {
   std::vector<OpenDay> days;
-  std::vector<std::string> damaged;
+  std::vector<DamagedDay> damaged;
   std::int64_t end = 0;  // Where the next page goes on.
   bool is_last = false;  // There is none.
 };

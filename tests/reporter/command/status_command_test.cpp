@@ -169,10 +169,11 @@ TEST_F(StatusCommand, TellsHowMuchItLeavesOutAndBeginsWithWhatIsSetAside) {
 }
 
 TEST_F(StatusCommand, DestinationsThatWaitForSomebodyComeFirst) {
-  std::string rua;
-  for (int i = 10; i < 70; ++i) rua += ",mailto:x" + std::to_string(i) + "@a.example";
-  map("a.example v=TLSRPTv1; rua=" + rua.substr(1) + "\n");
-  count("a.example");
+  for (int i = 10; i < 70; ++i) {
+    const std::string domain = "d" + std::to_string(i) + ".example";
+    count(domain);
+    publish(domain, "mailto:x" + std::to_string(i) + "@a.example");
+  }
   close();
   damage(
       "UPDATE delivery SET last_error = 'busy', last_attempt = 1795392000, attempts = 1; "
@@ -186,6 +187,19 @@ TEST_F(StatusCommand, DestinationsThatWaitForSomebodyComeFirst) {
   const std::string table = status(Format::table);
   EXPECT_THAT(table, AllOf(HasSubstr("mailto:x69@a.example"), HasSubstr("mailto:x68@a.example"),
                            HasSubstr("... and 10 more")));
+}
+
+TEST_F(StatusCommand, TellsThatNoMailLeaves) {
+  count("a.example");
+  publish("a.example", "mailto:x@a.example");
+  close();
+  settings_.mail_transport = "sendmail:/nonexistent/sendmail";
+  deliver();
+  EXPECT_THAT(status(Format::json),
+              ContainsRegex("\"mail-trouble\":\"[^\"]*/nonexistent/sendmail"));
+  EXPECT_THAT(status(Format::table), HasSubstr("No report by mail was accepted in the last day: "));
+  clock_.advance(std::chrono::hours(25));
+  EXPECT_THAT(status(Format::json), Not(HasSubstr("mail-trouble")));
 }
 
 TEST_F(StatusCommand, TellsWhatNoReportWillHoldAndLateSessionsAsLate) {
@@ -212,7 +226,7 @@ TEST_F(StatusCommand, DamageHidesOnlyWhatIsDamaged) {
       "value = 'a.example'); UPDATE collector SET committed_at = 9223372036854775807; "
       "INSERT INTO ignored (day, kind, sessions) SELECT day, 99, 1 FROM day");
   const std::string json = status(Format::json);
-  EXPECT_THAT(json, HasSubstr("\"open-domains\":1,"));
+  EXPECT_THAT(json, HasSubstr("\"open-domains\":2,\"set-aside-domains\":1"));
   EXPECT_THAT(json, HasSubstr("\"damaged\":[\"collectors: damaged row: committed_at"));
   EXPECT_THAT(json, HasSubstr("\"ignored sessions of 2026-11-22: damaged row: kind is unknown\""));
   EXPECT_THAT(json, HasSubstr("a.example): damaged row: last_revision -1 is out of range"));
