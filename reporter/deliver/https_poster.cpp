@@ -30,6 +30,9 @@ struct HttpsPoster::Post {
   std::size_t reply_size = 0;
   std::string retry_after;
   bool strange_address = false;  // libcurl wanted to connect somewhere else.
+  bool got_socket = false;       // It has begun to connect,
+  bool begun = false;            // or to send, on a connection of its own or of another.
+  bool alone = false;            // Waits for no connection of another post.
 };
 
 namespace {
@@ -72,7 +75,16 @@ curl_socket_t open_socket(void* user, curlsocktype /*purpose*/, curl_sockaddr* w
     post->strange_address = true;
     return CURL_SOCKET_BAD;
   }
+  post->got_socket = true;
   return ::socket(wanted->family, wanted->socktype | SOCK_CLOEXEC, wanted->protocol);
+}
+
+// Called before the request is sent.
+template <class Post>
+int note_begin(void* user, char* /*remote*/, char* /*local*/, int /*remote_port*/,
+               int /*local_port*/) noexcept {
+  static_cast<Post*>(user)->begun = true;
+  return CURL_PREREQFUNC_OK;
 }
 
 // Counts the reply and drops it; beyond the limit the transfer is ended.
@@ -216,7 +228,8 @@ void HttpsPoster::set_options(Post& post) {
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_USERAGENT, user_agent);
   curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
-  curl_easy_setopt(curl, CURLOPT_PIPEWAIT, 1L);  // One HTTP/2 connection rather than eight.
+  // One HTTP/2 connection rather than eight.
+  curl_easy_setopt(curl, CURLOPT_PIPEWAIT, post.alone ? 0L : 1L);
   curl_easy_setopt(curl, CURLOPT_POST, 1L);
   curl_easy_setopt(curl, CURLOPT_POSTFIELDS, post.body.c_str());
   curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(post.body.size()));
@@ -224,12 +237,16 @@ void HttpsPoster::set_options(Post& post) {
   curl_easy_setopt(curl, CURLOPT_RESOLVE, post.resolved.get());
   curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, &open_socket<Post>);
   curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &post);
+  curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, &note_begin<Post>);
+  curl_easy_setopt(curl, CURLOPT_PREREQDATA, &post);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &count_reply<Post>);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &post);
   curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, &read_header<Post>);
   curl_easy_setopt(curl, CURLOPT_HEADERDATA, &post);
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, post.error.data());
-  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, in_milliseconds(options_.connect_timeout));
+  // Whoever waits for a connection of another post shall have time left when that comes to nothing.
+  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
+                   in_milliseconds(std::min(options_.connect_timeout, options_.timeout / 2)));
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, in_milliseconds(options_.timeout));
   curl_easy_setopt(curl, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, verify ? 1L : 0L);
@@ -281,6 +298,12 @@ void HttpsPoster::end_transfer(CURL* handle, CURLcode code) {
   if (again) {
     // RFC 8460, 3: a report may be posted in spite of a certificate that does not verify.
     post->unverified = true;
+    post->error.fill('\0');
+    return transfer(std::move(post));
+  }
+  if (code == CURLE_OPERATION_TIMEDOUT && !post->alone && !post->got_socket && !post->begun) {
+    // It has only waited for the connection of another, which came to nothing.
+    post->alone = true;
     post->error.fill('\0');
     return transfer(std::move(post));
   }

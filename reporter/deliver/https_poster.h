@@ -31,8 +31,10 @@ struct HttpsOptions {
   HttpsVerify verify = HttpsVerify::yes;
   std::string ca_file;  // Empty: the system's.
   std::vector<std::uint16_t> ports{443};
-  std::chrono::milliseconds timeout{60'000};          // Of one post.
-  std::chrono::milliseconds connect_timeout{10'000};  // Requirements 7.2; TLS included.
+  // Of one post, from its look-up on. One that only waited for a connection of others begins anew.
+  std::chrono::milliseconds timeout{60'000};
+  // TLS included; at most half of `timeout`.
+  std::chrono::milliseconds connect_timeout{10'000};
 };
 
 // A receiver has nothing to say that is longer; what it sends beyond is not waited for.

@@ -377,8 +377,9 @@ class Delivering {
 }  // namespace
 
 seconds lease_time(const Settings& settings) {
-  // https: look-up, post, and with https_verify = fallback another post.
-  const seconds https = settings.dns_timeout + 2 * settings.https_timeout;
+  // https: look-up, post, once more where it got no connection, and with https_verify = fallback
+  // another post.
+  const seconds https = settings.dns_timeout + 3 * settings.https_timeout;
   return std::max(max_mail_hand_over, https) + lease_margin;
 }
 

@@ -134,6 +134,44 @@ TEST_F(HttpsPosterTest, PostsTheReportAsItIs) {
   EXPECT_NE(log.find("|tlsrpt-reporter/"), std::string::npos) << log;
 }
 
+// Hands connections on to a server, but for the first HANGING ones, which get no answer at all.
+constexpr const char* half_dead_relay = R"(
+import socket, sys, threading
+hanging, host, port = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+def pump(a, b):
+    while data := a.recv(65536): b.sendall(data)
+    b.shutdown(socket.SHUT_WR)
+def accept(listener, number=0, kept=[]):
+    while True:
+        kept.append(listener.accept()[0])
+        number += 1
+        if number <= hanging: continue
+        server = socket.create_connection((host, port))
+        for ends in (kept[-1], server), (server, kept[-1]):
+            threading.Thread(target=pump, args=ends, daemon=True).start()
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+threading.Thread(target=accept, args=(listener,), daemon=True).start()
+sys.stdin.read()
+)";
+
+TEST_F(HttpsPosterTest, AConnectionThatHangsFailsNobodyWhoOnlyWaitsForIt) {
+  serve(Authority::get().good);
+  for (const int hanging : {1, 2}) {
+    testing_support::ServerProcess relay({"python3", "-c", half_dead_relay, std::to_string(hanging),
+                                          server_->address(), std::to_string(server_->port())});
+    const std::uint16_t port = relay.read_port();
+    options_.ports = {port};
+    options_.timeout = milliseconds(3000);
+    resolver_.world().addresses["report.example"] = dns_addresses({"127.0.0.1"});
+    const std::string uri = "https://report.example:" + std::to_string(port) + "/status/201";
+    const auto outcomes = post_all({uri, uri, uri, uri});
+    const auto delivered = std::count_if(outcomes.begin(), outcomes.end(),
+                                         [](const auto& each) { return each.delivered(); });
+    EXPECT_EQ(delivered, 4 - hanging) << outcomes.back().text;
+  }
+}
+
 TEST_F(HttpsPosterTest, SpeaksHttp11Too) {
   serve(Authority::get().good, statuses, "ssl");
   EXPECT_TRUE(post(uri("/status/201")).delivered());

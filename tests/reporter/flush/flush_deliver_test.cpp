@@ -345,7 +345,7 @@ TEST_F(FlushDeliver, AThousandFilesAreDeliveredInBatches) {
 
 TEST_F(FlushDeliver, ALeaseOutlastsEveryHandOver) {
   settings_.https_timeout = std::chrono::minutes(10);
-  EXPECT_GT(lease_time(settings_), 2 * settings_.https_timeout + settings_.dns_timeout);
+  EXPECT_GT(lease_time(settings_), 3 * settings_.https_timeout + settings_.dns_timeout);
   settings_.https_timeout = std::chrono::seconds(1);
   EXPECT_GT(lease_time(settings_), max_mail_hand_over);
 }
