@@ -72,11 +72,11 @@ class Flush {
     if (context_.line.output_dir) return render();
     if (context_.line.dry_run) {
       const auto last = store_->flush_time();
-      if (!last.ok()) return failure(last.error());
+      if (!last.ok()) return store_failure(last.error());
       const FlushClock clock(context_.clock, *last);
       Status shown = show_dry_run(*store_, settings_, records_, *resolver_, clock, filter_,
                                   context_.line.now, context_.out);
-      return shown.ok() ? exit_ok : failure(shown.error());
+      return shown.ok() ? exit_ok : store_failure(shown.error());
     }
     return flush();
   }
@@ -85,6 +85,18 @@ class Flush {
   int failure(const policy::Error& error) {
     log_.warn(policy::escape_untrusted(error.message()));
     return exit_status(error);
+  }
+
+  // The same for an error of the store.
+  int store_failure(const policy::Error& error) {
+    const int status = exit_status(error);
+    if (status != exit_temporary) return failure(error);
+    const std::string path = settings_.store.substr(settings_.store.find(':') + 1);
+    std::string text = error.message();
+    if (!text.starts_with(path)) text = path + ": " + text;
+    log_.warn(
+        policy::escape_untrusted("the store cannot be used now, the next run goes on: " + text));
+    return status;
   }
 
   // Opens everything that is needed; the exit status where that fails.
@@ -107,7 +119,7 @@ class Flush {
     auto store =
         open_store(settings_.store, reads_only ? StoreAccess::read_only : StoreAccess::reporter,
                    {settings_.max_facts, settings_.max_domains});
-    if (!store.ok()) return failure(store.error());
+    if (!store.ok()) return store_failure(store.error());
     store_ = *std::move(store);
     return std::nullopt;
   }
@@ -145,17 +157,17 @@ class Flush {
     const CurlGlobal curl;
     const policy::AddressGuard guard(settings_.https_allow_addresses, *std::move(own));
     const auto last = store_->flush_time();
-    if (!last.ok()) return failure(last.error());
+    if (!last.ok()) return store_failure(last.error());
     const FlushClock clock(context_.clock, *last);
     Status mended = mend_clock(clock);
-    if (!mended.ok()) return failure(mended.error());
+    if (!mended.ok()) return store_failure(mended.error());
     const auto closed = close_days(*store_, settings_, records_, *resolver_, clock, filter_, log_);
     // A store that fails in closing may still let us deliver; the status says that it did.
-    int status = closed.ok() ? exit_ok : failure(closed.error());
+    int status = closed.ok() ? exit_ok : store_failure(closed.error());
     DeliverContext deliver{*store_, settings_, clock, guard, **host_resolver, log_};
     deliver.signer = signer();
     const auto delivered = deliver_due(deliver, filter_, context_.line.now);
-    if (!delivered.ok()) return failure(delivered.error());
+    if (!delivered.ok()) return store_failure(delivered.error());
     warn_about(*delivered);
     if (closed.ok() && closed->asked > 0 && closed->unanswered == closed->asked &&
         closed->closed == 0 && delivered->delivered == 0 && !dns_answers()) {
@@ -243,15 +255,26 @@ class Flush {
 
   // --wait: goes on delivering until nothing is due within delivery_spread.
   int wait(const DeliverContext& deliver, int status) {
+    std::optional<policy::UtcSeconds> stuck;
     while (true) {
       const auto due = store_->next_due(filter_);
-      if (!due.ok()) return failure(due.error());
-      if (!*due) return status;
+      if (!due.ok()) return store_failure(due.error());
+      if (!*due) return with_the_rest(status);
       if (**due > context_.clock.now() + settings_.delivery_spread) return exit_temporary;
+      // It was due and could not even be tried, such as a damaged row.
+      if (*due == stuck) return exit_temporary;
       if (!wait_until(**due)) return exit_temporary;
       const auto delivered = deliver_due(deliver, filter_, context_.line.now);
-      if (!delivered.ok()) return failure(delivered.error());
+      if (!delivered.ok()) return store_failure(delivered.error());
+      stuck = delivered->delivered + delivered->failed == 0 ? *due : std::nullopt;
     }
+  }
+
+  // STATUS, where nothing is pending that will never be due, as what was set aside.
+  int with_the_rest(int status) {
+    const auto pending = store_->pending_deliveries(filter_, 0, 1);
+    if (!pending.ok()) return store_failure(pending.error());
+    return pending->empty() ? status : exit_temporary;
   }
 
   // False where the clock stands still, so that the moment never comes (TLSRPT_CLOCK=@...).

@@ -16,6 +16,7 @@ using policy::Result;
 using policy::Status;
 using policy::Unit;
 
+constexpr std::string_view version = TLSRPT_VERSION;
 constexpr auto no_tls_seen = static_cast<std::int64_t>(policy::Outcome::no_tls_seen);
 // What judges sessions of other days is kept longer than the days themselves: TLS lines of a
 // service count for 24 h, a handshake with an MX for 30 days.
@@ -424,9 +425,14 @@ Status SqliteReports::prune(policy::UtcDay before) {
   }
   Result<SqliteTransaction> transaction = SqliteTransaction::begin(database_);
   if (!transaction.ok()) return std::move(transaction).error();
-  const std::array<std::pair<std::string_view, policy::UtcDay>, 6> statements{
-      {{sql::delete_deliveries, before},
-       {sql::delete_reports, before},
+  {
+    Result<SqliteUse> statement = database_.use(sql::delete_deliveries);
+    if (!statement.ok()) return std::move(statement).error();
+    Status done = (*statement)->bind(1, number_of(before)).bind(8, version).run();
+    if (!done.ok()) return done;
+  }
+  const std::array<std::pair<std::string_view, policy::UtcDay>, 5> statements{
+      {{sql::delete_reports, before},
        {sql::delete_not_understood, before},
        {sql::delete_remembered, before},
        {sql::delete_tls_logged, before - keep_tls_logged},

@@ -345,11 +345,11 @@ inline constexpr std::string_view delete_tls_logged = "DELETE FROM tls_logged WH
 inline constexpr std::string_view delete_remembered =
     "DELETE FROM remembered WHERE at < ?1 * 86400";
 inline constexpr std::string_view delete_mx_handshakes = "DELETE FROM mx_handshake WHERE day < ?1";
-// A report stays as long as one of its deliveries is pending and can be tried.
+// A report stays as long as one of its deliveries is pending and can be tried. ?8 our version.
 inline constexpr std::string_view delete_deliveries =
     "DELETE FROM delivery WHERE report IN (SELECT r.id FROM report AS r WHERE r.day < ?1 "
     "AND NOT EXISTS (SELECT 1 FROM delivery AS d WHERE d.report = r.id AND d.state = 1 "
-    "AND d.set_aside_by = ''))";
+    "AND d.set_aside_by <> ?8))";
 inline constexpr std::string_view delete_reports =
     "DELETE FROM report WHERE day < ?1 "
     "AND NOT EXISTS (SELECT 1 FROM delivery AS d WHERE d.report = report.id)";

@@ -109,6 +109,40 @@ TEST_F(FlushCommand, WaitEndsWithWhatCannotComeWhileTheClockStandsStill) {
   EXPECT_EQ(run(), exit_temporary) << "not due within delivery_spread";
 }
 
+TEST_F(FlushCommand, WaitTellsThatSomethingIsSetAside) {
+  count("a.example");
+  use_map("a.example v=TLSRPTv1; rua=mailto:x@a.example,mailto:y@a.example\n");
+  EXPECT_EQ(run(), exit_ok);
+  damage("UPDATE delivery SET destination = 'nonsense' WHERE id = 1");
+  line_.now = line_.wait = true;
+  EXPECT_EQ(run(), exit_temporary);
+  EXPECT_THAT(err_.str(), HasSubstr("nonsense: set aside by"));
+  EXPECT_EQ(mail().size(), 1U);
+  EXPECT_EQ(run(), exit_temporary) << "still pending";
+  EXPECT_EQ(err_.str(), "");
+}
+
+TEST_F(FlushCommand, WaitEndsWithWhatCannotBeRead) {
+  count("a.example");
+  use_map("a.example v=TLSRPTv1; rua=mailto:x@a.example\n");
+  EXPECT_EQ(run(), exit_ok);
+  damage("UPDATE delivery SET attempts = -1, not_before = 0");
+  line_.now = line_.wait = true;
+  EXPECT_EQ(run(), exit_temporary);
+  EXPECT_THAT(err_.str(), HasSubstr("delivery 1: damaged row"));
+}
+
+TEST_F(FlushCommand, ALockedStoreIsNamedAndTheNextRunGoesOn) {
+  count("a.example");
+  auto other = open_sqlite(folder_.file("store.sqlite"), StoreAccess::reporter,
+                           std::chrono::milliseconds(1000));
+  const auto held = SqliteTransaction::begin(*other);
+  ASSERT_TRUE(held.ok());
+  EXPECT_EQ(run(), exit_temporary);
+  EXPECT_EQ(err_.str(), "tlsrpt-reporter: the store cannot be used now, the next run goes on: " +
+                            folder_.file("store.sqlite") + ": SQLite: database is locked (5)\n");
+}
+
 TEST_F(FlushCommand, DryRunAndOutputDirReadOnly) {
   count("a.example");
   use_map("* discard\n");

@@ -217,7 +217,13 @@ TEST_P(StoreContractDeliveries, WhatThisVersionHasSetAsideIsNotDueUntilAnotherOn
   ASSERT_EQ(message_of(store->record_attempt(again->deliveries.front())), "ok");
   EXPECT_EQ(*store->next_due({}), now);
   EXPECT_THAT(claim(*store, "2026-11-23T01:00:00Z"), ElementsAre("mailto:x"));
-  // It does not stay for ever either.
+  // What this version will try is kept, what it has set aside does not stay for ever.
+  ASSERT_EQ(message_of(store->prune(day("2026-11-23"))), "ok");
+  ASSERT_EQ(store->pending_deliveries({}, 0, 9)->size(), 1U);
+  auto aside = store->pending_deliveries({}, 0, 9)->front();
+  aside.set_aside_by = TLSRPT_VERSION;
+  EXPECT_TRUE(is_set_aside(aside));
+  ASSERT_EQ(message_of(store->record_attempt(aside)), "ok");
   ASSERT_EQ(message_of(store->prune(day("2026-11-23"))), "ok");
   EXPECT_TRUE(store->reports(std::nullopt)->empty());
 }
