@@ -50,7 +50,8 @@ std::vector<Discovery> discover(const std::vector<std::string>& domains, const R
   for (std::size_t i = 0; i < domains.size(); ++i) {
     const auto name = policy::DomainName::parse(domains[i]);
     if (!name.ok()) {
-      found[i] = without_record(DiscoveryOutcome::none, "not a domain name", false);
+      // The collector stores none: it was damaged since, and may be mended.
+      found[i] = without_record(DiscoveryOutcome::broken, "not a domain name", false);
       answered();
       continue;
     }

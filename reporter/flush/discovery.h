@@ -19,7 +19,7 @@ enum class DiscoveryOutcome : std::uint8_t {
   none,       // No record, or none that can be used: no report.
   temporary,  // DNS gave no answer: to be asked again.
   discard,    // The record map says so: a report is made and goes nowhere.
-  broken,     // This version throws when it reads the record; another one may not.
+  broken,     // No domain name, or this version throws when it reads the record: not to be settled.
 };
 
 struct Discovery {
@@ -33,7 +33,7 @@ struct Discovery {
 using RecordChooser =
     std::function<policy::Result<policy::TlsrptRecord>(const std::vector<std::string>& texts)>;
 
-// What is known about each of DOMAINS, in their order. A text that is no domain name gives none.
+// What is known about each of DOMAINS, in their order. A text that is no domain name is broken.
 // RESOLVER runs until all are answered; ON_ANSWER is called for each of DOMAINS that is. CHOOSE is
 // another function in tests only.
 std::vector<Discovery> discover(const std::vector<std::string>& domains, const RecordMap& map,
