@@ -303,7 +303,14 @@ Result<std::int64_t> SqliteDatabase::integer(std::string_view sql) {
   return value;
 }
 
+void SqliteDatabase::empty_log() {
+  empties_log_ = false;
+  (void)sqlite3_wal_checkpoint_v2(handle_.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr,
+                                  nullptr);
+}
+
 void SqliteTransaction::Rollback::operator()(SqliteDatabase* database) const noexcept {
+  if (database->met_full_disk()) database->empty_log_later();
   // After some errors (disk full) SQLite has rolled back everything by itself.
   if (!database->in_transaction()) return;
   const char* undo =
@@ -333,7 +340,9 @@ Result<SqliteTransaction> SqliteTransaction::begin_with(SqliteDatabase& database
 Status SqliteTransaction::commit() {
   const bool nested = database_.get_deleter().nested;
   Status done = database_->execute(nested ? "RELEASE inner_transaction" : "COMMIT");
-  if (done.ok()) (void)database_.release();
+  if (!done.ok()) return done;
+  SqliteDatabase* database = database_.release();
+  if (!nested && database->empties_log()) database->empty_log();
   return done;
 }
 

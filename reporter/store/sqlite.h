@@ -148,6 +148,14 @@ class SqliteDatabase {
   void require_outer_transaction(bool required) { requires_outer_ = required; }
   bool requires_outer_transaction() const { return requires_outer_; }
   bool in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
+  // Whether the last call met a disk that is full.
+  bool met_full_disk() const { return sqlite3_errcode(handle_.get()) == SQLITE_FULL; }
+  // After a full disk: the next transaction that succeeds empties the log, which gives its space
+  // back, whatever size it had.
+  void empty_log_later() { empties_log_ = true; }
+  bool empties_log() const { return empties_log_; }
+  // Writes all of the log to the file and cuts it to nothing, unless somebody reads just now.
+  void empty_log();
   sqlite3* handle() const { return handle_.get(); }
 
  private:
@@ -179,6 +187,7 @@ class SqliteDatabase {
   // Statements go before the handle (members are destroyed in reverse order).
   std::unordered_map<const char*, SqliteStatement> statements_;
   bool requires_outer_ = false;
+  bool empties_log_ = false;
 };
 
 // A transaction that takes the write lock at its start, so that it never fails half-way for a

@@ -276,12 +276,14 @@ inline constexpr std::string_view delivery_counts =
     "GROUP BY r.day, d.state, aside ORDER BY r.day, d.state, aside";
 inline constexpr std::string_view report_counts =
     "SELECT day, count(*) FROM report GROUP BY day ORDER BY day";
+// By way of the notes: most settled days have a report and none, and their facts are not read.
 inline constexpr std::string_view unreported =
-    "SELECT n.day, n.note, count(DISTINCT d.domain), sum(f.sessions) AS sessions "
-    "FROM domain_day AS d JOIN lookup_note AS n ON n.day = d.day AND n.domain = d.domain "
-    "JOIN fact AS f ON f.day = d.day AND f.domain = d.domain AND f.revision = 0 "
-    "AND f.sessions > 0 WHERE d.open = 0 GROUP BY n.day, n.note "
-    "ORDER BY n.day, sessions DESC, n.note";
+    "SELECT day, note, count(*), sum(sessions) AS all_sessions FROM ("
+    "SELECT n.day, n.note, sum(f.sessions) AS sessions FROM lookup_note AS n "
+    "CROSS JOIN domain_day AS d ON d.day = n.day AND d.domain = n.domain "
+    "CROSS JOIN fact AS f ON f.day = n.day AND f.domain = n.domain AND f.revision = 0 "
+    "AND f.sessions > 0 WHERE d.open = 0 GROUP BY n.day, n.domain) "
+    "GROUP BY day, note ORDER BY day, all_sessions DESC, note";
 // last_error is that of the row with the latest attempt: SQLite takes a column beside max() from
 // the row that max() found. ?8 our version.
 inline constexpr std::string_view troubled_destinations =

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "reporter/store/sqlite_sql.h"
 #include "tests/support/damaged_store.h"
 #include "tests/support/store_contract.h"
 
@@ -143,6 +144,23 @@ TEST_F(SqliteReportsTest, PruningLeavesNoTextBehind) {
     EXPECT_EQ(*database->integer(table), 0) << table;
   }
   EXPECT_EQ(*database->integer("SELECT count(*) FROM text"), 1);  // The empty one.
+}
+
+// --status must not read the facts of every day that has a report.
+TEST_F(SqliteReportsTest, WhatNoReportWillHoldIsFoundByItsNotes) {
+  auto database =
+      open_sqlite(damaged().path(), StoreAccess::read_only, std::chrono::milliseconds(1000));
+  auto plan = database->prepare("EXPLAIN QUERY PLAN " + std::string(sql::unreported));
+  ASSERT_TRUE(plan.ok()) << plan.error().message();
+  std::string steps;
+  while (*plan->step()) {
+    SqliteRow row(*plan);
+    for (const char* column : {"id", "parent", "unused"}) (void)row.integer(column);
+    steps += row.text("detail") + "\n";
+  }
+  EXPECT_THAT(steps, HasSubstr("SCAN n\n"));
+  EXPECT_THAT(steps, HasSubstr("SEARCH f USING PRIMARY KEY (day=? AND domain=? AND revision=?)"));
+  EXPECT_THAT(steps, HasSubstr("SEARCH d USING PRIMARY KEY (day=? AND domain=?)"));
 }
 
 }  // namespace

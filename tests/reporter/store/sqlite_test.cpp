@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -194,6 +195,29 @@ TEST_F(Sqlite, AnotherWritersLockIsTemporary) {
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code(), Errc::temporary);
   EXPECT_THAT(refused.error().message(), StartsWith("SQLite: database is locked"));
+}
+
+TEST_F(Sqlite, AfterAFullDiskTheLogGivesItsSpaceBack) {
+  SqliteDatabase database = open();
+  ASSERT_TRUE(database.execute("PRAGMA journal_mode = WAL; CREATE TABLE t (x)").ok());
+  const auto insert = [&database]() -> policy::Status {
+    auto transaction = SqliteTransaction::begin(database);
+    EXPECT_TRUE(transaction.ok());
+    policy::Status done = database.execute("INSERT INTO t VALUES (zeroblob(100000))");
+    return done.ok() ? transaction->commit() : std::move(done);
+  };
+  const auto log_size = [this] { return std::filesystem::file_size(folder().file("d-wal")); };
+  ASSERT_TRUE(insert().ok());
+  EXPECT_GT(log_size(), 100'000U);
+  ASSERT_TRUE(database.execute("PRAGMA max_page_count = 30").ok());
+  EXPECT_EQ(insert().error().code(), Errc::io);
+  EXPECT_GT(log_size(), 100'000U);
+  ASSERT_TRUE(database.execute("PRAGMA max_page_count = 3000").ok());
+  ASSERT_TRUE(insert().ok());
+  EXPECT_EQ(log_size(), 0U);
+  ASSERT_TRUE(insert().ok());
+  EXPECT_GT(log_size(), 100'000U) << "once only";
+  EXPECT_EQ(*database.integer("SELECT count(*) FROM t"), 3);
 }
 
 TEST_F(Sqlite, AUsedStatementIsResetWhenDropped) {
