@@ -31,7 +31,7 @@ struct HttpsOptions {
   HttpsVerify verify = HttpsVerify::yes;
   std::string ca_file;  // Empty: the system's.
   std::vector<std::uint16_t> ports{443};
-  // Of one post, from its look-up on. One that only waited for a connection of others begins anew.
+  // Of one post. One that only waited for a connection of others begins anew.
   std::chrono::milliseconds timeout{60'000};
   // TLS included; at most half of `timeout`.
   std::chrono::milliseconds connect_timeout{10'000};

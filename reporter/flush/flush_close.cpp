@@ -125,8 +125,12 @@ class Closing {
       if (!done.ok() && is_about_one(done.error())) {
         set_aside(plan, done.error().message());
         done = apply_together(one);
-        // Where not even that can be noted, it is told every day.
-        if (!done.ok() && is_about_one(done.error())) done = Unit{};
+        if (!done.ok() && is_about_one(done.error())) {
+          // Not even that can be noted, so that the next flush finds it again.
+          warn_once_a_day(name_of(plan) + ": " + plan.reason);
+          plan.action = PlanAction::wait;
+          done = Unit{};
+        }
       }
       if (!done.ok()) return done;
     }
@@ -160,7 +164,7 @@ class Closing {
 
   void tell(const Plan& plan) {
     if (plan.action == PlanAction::set_aside) {
-      warn_once_a_day(name_of(plan) + ": " + plan.reason);
+      log_.warn(name_of(plan) + ": " + plan.reason);
     } else if (log_.is_verbose() && plan.action == PlanAction::close) {
       log_.detail(name_of(plan) + ": report " + plan.made.report.report_id + ", " +
                   std::to_string(plan.made.deliveries.size()) + " deliveries");

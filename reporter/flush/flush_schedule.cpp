@@ -96,7 +96,8 @@ Delivery set_aside(Delivery delivery, std::string_view why) {
 Delivery put_off(Delivery delivery, const DeliveryOutcome& outcome, policy::UtcSeconds now,
                  policy::UtcSeconds believed, const Settings& settings) {
   delivery.last_error = outcome.text;
-  if (believed >= delivery.created_at + settings.report_max_age) {
+  const seconds longest = std::max(settings.report_max_age, settings.delivery_lifetime);
+  if (believed >= delivery.created_at + longest) {
     delivery.state = DeliveryState::expired;
     return delivery;
   }

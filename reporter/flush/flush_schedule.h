@@ -62,7 +62,8 @@ Delivery set_aside(Delivery delivery, std::string_view why);
 
 // DELIVERY that was not tried at NOW, as its host failed others with OUTCOME: when it is due again.
 // It expires only in a run in which it is tried, or when its report has become too old: after
-// report_max_age, by the time that is BELIEVED (flush_clock.h).
+// report_max_age, or delivery_lifetime where that is longer, by the time that is BELIEVED
+// (flush_clock.h).
 Delivery put_off(Delivery delivery, const DeliveryOutcome& outcome, policy::UtcSeconds now,
                  policy::UtcSeconds believed, const Settings& settings);
 

@@ -280,5 +280,26 @@ TEST_F(FlushClose, TwoFlushesAtOnceMakeOneReport) {
   EXPECT_EQ(reports().size(), 1U);
 }
 
+TEST_F(FlushClose, WhatCannotEvenBeNotedIsToldOnceADay) {
+  count("a.example");
+  count("b.example");
+  publish("a.example", "mailto:x@a.example");
+  publish("b.example", "mailto:x@b.example");
+  damage(
+      "UPDATE fact SET outcome = 99 WHERE domain = (SELECT id FROM text WHERE value = "
+      "'a.example'); CREATE TRIGGER no_note BEFORE INSERT ON lookup_note "
+      "BEGIN SELECT RAISE(ABORT, 'no note'); END");
+  const auto told = [this] {
+    log_.str("");
+    close();
+    return log_.str().find("a.example: set aside by") != std::string::npos;
+  };
+  EXPECT_TRUE(told());
+  EXPECT_EQ(reports().size(), 1U) << "the other one goes on";
+  EXPECT_FALSE(told());
+  clock_.advance(std::chrono::hours(24));
+  EXPECT_TRUE(told());
+}
+
 }  // namespace
 }  // namespace tlsrpt::reporter

@@ -177,6 +177,12 @@ TEST_F(AfterAttempt, LifetimeBeginsWhenOurTransportTakesMail) {
       << "not by a clock that is not believed";
   EXPECT_EQ(put_off(delivery, host_failure("not there"), now, now, settings_).state,
             DeliveryState::expired);
+  Settings hasty = settings_;
+  hasty.report_max_age = hours(1);
+  const policy::UtcSeconds later = delivery.created_at + hours(2);
+  EXPECT_EQ(put_off(delivery, host_failure("not there"), later, later, hasty).state,
+            DeliveryState::pending)
+      << "not before delivery_lifetime is over";
   delivery = not_taken(std::move(delivery), host_failure("not there"), now, now, settings_);
   EXPECT_EQ(delivery.state, DeliveryState::expired);
   EXPECT_EQ(delivery.last_error, "not there");
