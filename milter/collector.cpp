@@ -139,14 +139,24 @@ void Collector::take(std::span<const ReceivedDatagram> datagrams) {
         began_ && datagram.at >= *began_ && datagram.at <= *began_ + settling_time;
     join_.take(datagram.pid, datagram.at, *parsed, was_held);
   }
+  const std::uint64_t dropped = join_.take_dropped();
+  dropped_ += dropped;
+  if (dropped > 0) lose_datagrams(policy::DatagramLoss::waited_in_vain, dropped);
+}
+
+void Collector::lose_datagrams(policy::DatagramLoss why, std::uint64_t count) {
+  if (!options_.join.counts_alone) return;  // Another collector counts them, too.
+  tally_.lose(why, count, clock_.now());
+  is_changed_ = true;
 }
 
 void Collector::refuse(const ReceivedDatagram& datagram) {
   if (!options_.join.counts_alone) return;  // Another collector has it, too.
-  const DatagramFault fault = datagram.is_truncated ? DatagramFault::too_large : parser_->fault();
+  const auto fault = datagram.is_truncated ? policy::DatagramLoss::too_large : parser_->fault();
   last_refused_ = "pid " + std::to_string(datagram.pid) + ": ";
   last_refused_ += to_text(fault);
   ++refused_;
+  tally_.lose(fault, 1, datagram.at);
   tally_.not_understood(datagram.at,
                         "datagram of " + last_refused_ + ": " + std::string(datagram.octets));
 }
@@ -158,7 +168,7 @@ void Collector::forget(std::uint64_t paired) {
 
 std::vector<std::string> Collector::take_notices() {
   std::vector<std::string> notices = reader_->take_notices();
-  if (const std::uint64_t dropped = join_.take_dropped(); dropped > 0)
+  if (const std::uint64_t dropped = std::exchange(dropped_, 0); dropped > 0)
     notices.push_back(std::to_string(dropped) +
                       " datagrams waited in vain for the log to be read, and there is no room for "
                       "more; the log alone will tell of their sessions");

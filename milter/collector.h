@@ -75,10 +75,14 @@ class Collector {
   std::optional<std::uint64_t> committed_datagram() const { return committed_datagram_; }
   // Numbering begins behind NUMBER, for a collector that never had a datagram.
   void begin_datagrams(std::uint64_t number);
+  // COUNT datagrams were lost before any collector could have them.
+  void lose_datagrams(policy::DatagramLoss why, std::uint64_t count);
   // Where several collectors have the same datagrams: those that found their line here since the
   // last call; each of the others is to forget() them.
   std::vector<std::uint64_t> take_paired() { return join_.take_paired(); }
   void forget(std::uint64_t paired);
+  // Whether the log tells of datagrams, and none comes.
+  bool misses_datagrams() const { return join_.misses_datagrams(); }
 
   // take_block() failed because of the store: what was counted since the last commit is not sure.
   bool is_spoilt() const { return is_spoilt_; }
@@ -118,6 +122,7 @@ class Collector {
   // When we went on. What arrives at that time may have lain in the socket while we were not there.
   std::optional<policy::UtcSeconds> began_;
   std::uint64_t refused_ = 0;  // Datagrams, not yet told.
+  std::uint64_t dropped_ = 0;  // Likewise: there was no room for them to wait.
   std::string last_refused_;
   policy::UtcSeconds next_refused_notice_{};
   std::optional<std::uint64_t> last_datagram_;

@@ -138,6 +138,18 @@ void CollectorDaemon::share_paired() {
   }
 }
 
+void CollectorDaemon::tell_missing_datagrams(const Collector& collector) {
+  const std::string trouble = std::string(reporter::missing_datagrams) + collector.source();
+  if (collector.misses_datagrams()) {
+    log_.trouble(trouble,
+                 collector.source() +
+                     " tells of TLSRPT datagrams and none comes: does Postfix send them to "
+                     "tlsrpt_socket (smtp_tlsrpt_socket_name)? The log counts alone");
+  } else {
+    log_.recovered(trouble, collector.source() + ": TLSRPT datagrams come now");
+  }
+}
+
 // Reads until there is nothing more, or the store does not take what was read (false), or it is
 // UNTIL (true); at least one block.
 bool CollectorDaemon::read(Source& source, Instant until) {
@@ -159,6 +171,7 @@ bool CollectorDaemon::read(Source& source, Instant until) {
       return false;
     }
     log_.recovered(trouble, trouble + ": reading again");
+    tell_missing_datagrams(collector);
     if (!*more) return false;
   } while (steady_clock::now() < until);
   return true;

@@ -84,6 +84,7 @@ class CollectorDaemon {
   void look_for_logs();
   void hand_over_inputs();
   void share_paired();
+  void tell_missing_datagrams(const Collector& collector);
   bool read_all(Instant until);
   bool read(Source& source, Instant until);
   bool commit_all();

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -78,6 +79,10 @@ struct AppliedPolicy {
   // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 misreads a defaulted comparison.
   friend auto operator<=>(const AppliedPolicy&, const AppliedPolicy&) = default;
 };
+
+// Longest TLSRPT record of a domain that is kept as Postfix saw it, in octets: some fifty
+// destinations.
+inline constexpr std::size_t max_seen_record = 4096;
 
 // Where a fact was seen.
 enum class Source : std::uint8_t { log = 1, datagram = 2, both = 3 };

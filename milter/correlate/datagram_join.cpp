@@ -73,7 +73,11 @@ bool DatagramJoin::agree(const Line& line, const Datagram& datagram) {
          (session.mx_ip.empty() || line.mx_ip.empty() || session.mx_ip == line.mx_ip);
 }
 
-bool DatagramJoin::is_near(const Line& line, const Datagram& datagram) {
+// What lay in the socket is as old as the first line that it agrees with: a newer datagram would
+// take that line, the next one that of the newer, and in the end both would be left over.
+bool DatagramJoin::is_near(const Line& line, const Datagram& datagram) const {
+  if (datagram.was_held && !datagram.is_counted)
+    return line.at >= held_since_ && line.at <= datagram.at + datagram_nearness;
   return distance(line.at, datagram.at) <= datagram_nearness;
 }
 
@@ -82,7 +86,6 @@ DatagramJoin::Datagrams::iterator DatagramJoin::find_near(const Line& line) {
   if (listed == datagram_index_.end()) return datagrams_.end();
   for (const std::uint64_t number : listed->second) {
     const auto datagram = datagrams_.find(number);
-    if (datagram->second.was_held && !datagram->second.is_counted) continue;
     if (is_near(line, datagram->second) && agree(line, datagram->second)) return datagram;
   }
   return datagrams_.end();
@@ -155,17 +158,16 @@ DatagramFacts DatagramJoin::take_out(Datagrams::iterator datagram) {
 
 void DatagramJoin::take(std::int64_t pid, policy::UtcSeconds at, const TlsrptDatagram& datagram,
                         bool was_held) {
+  lines_alone_ = 0;
   Datagram fresh{pid, at, was_held, false, fact_reader_.read(datagram)};
   if (!options_.has_log) {
     count_alone(fresh.facts, at, nullptr);
     return;
   }
-  if (!was_held) {
-    if (const auto line = find_near(fresh); line != lines_.end()) {
-      note_paired(fresh);
-      give(line, std::move(fresh.facts));
-      return;
-    }
+  if (const auto line = find_near(fresh); line != lines_.end()) {
+    note_paired(fresh);
+    give(line, std::move(fresh.facts));
+    return;
   }
   bound_datagrams();
   const std::uint64_t number = ++last_number_;
@@ -187,9 +189,14 @@ std::uint64_t DatagramJoin::tlsrpt_line(policy::UtcSeconds at, const LogLine& lo
   line.mx_host = policy::to_lower(message.peer.host);
   line.mx_ip = message.peer.address;
   const std::uint64_t number = ++last_number_;
-  if (const auto datagram = find_near(line); datagram == datagrams_.end()) {
+  const auto datagram = find_near(line);
+  const bool is_alone = datagram == datagrams_.end();
+  lines_alone_ = is_alone ? lines_alone_ + 1 : 0;
+  if (is_alone) {
     bound_lines();
     line_index_[key_of(line)].push_back(number);
+    line.is_late = line.is_brief = misses_datagrams();
+    if (line.is_brief) brief_lines_.push_back(number);
   } else if (datagram->second.is_counted) {
     line.is_told = true;
     erase(datagram);
@@ -335,6 +342,7 @@ void DatagramJoin::move_to(policy::UtcSeconds now) {
     datagram_cursor_ = datagram->first + 1;
     expire_datagram(datagram);
   }
+  forget_brief();
   if (now_ >= next_forget_ || now_ + 2 * forget_interval < next_forget_) forget_old();
 }
 
@@ -381,6 +389,18 @@ void DatagramJoin::forget_old() {
     const auto found = next++;
     if (found->second.is_counted && found->second.at + counted_memory < now_) erase(found);
   }
+}
+
+void DatagramJoin::forget_brief() {
+  std::erase_if(brief_lines_, [this](std::uint64_t number) {
+    const auto found = lines_.find(number);
+    if (found == lines_.end()) return true;
+    const Line& line = found->second;
+    const bool is_needed = line.at + brief_memory >= now_ && line.at < now_ + odd_stamp;
+    if (is_needed || line.state != LineState::counted) return false;
+    erase(found);
+    return true;
+  });
 }
 
 void DatagramJoin::bound_lines() {
@@ -437,8 +457,9 @@ void DatagramJoin::count_both(const Session& session, const DatagramFacts& facts
     Session both = session;
     both.source = policy::Source::both;
     both.domain = facts.domain;
-    both.applied = told.policy.get();
-    both.policy = told.policy->type;
+    both.applied = &told.policy->applied;
+    both.policy = told.policy->applied.type;
+    both.record = told.policy->record;
     both.outcome = told.outcome;
     both.helo = told.helo;
     both.sending_ip = told.sending_ip;
@@ -479,9 +500,10 @@ void DatagramJoin::count_alone(const DatagramFacts& facts, policy::UtcSeconds at
     session.mx_ip = peer.address;
     session.outcome = told.outcome;
     session.reason = told.reason;
-    session.policy = told.policy->type;
+    session.policy = told.policy->applied.type;
     session.source = line != nullptr ? policy::Source::both : policy::Source::datagram;
-    session.applied = told.policy.get();
+    session.applied = &told.policy->applied;
+    session.record = told.policy->record;
     session.helo = told.helo;
     session.sending_ip = told.sending_ip;
     session.handshake_completed = line != nullptr && told.outcome == Outcome::success;

@@ -12,6 +12,8 @@
 //    container the log has other pids than the socket). Else the log alone counts;
 //  - a datagram whose line has not come datagram_wait after the log was read past its arrival
 //    counts alone, on the day of its arrival;
+//  - where max_lines_alone lines came and not one datagram, Postfix sends them elsewhere: the log
+//    counts at once, until a datagram comes;
 //  - whatever was counted alone is remembered for counted_memory: where its other half comes after
 //    all, it is not counted again.
 //
@@ -48,6 +50,10 @@ inline constexpr std::chrono::hours counted_memory{24};
 // An hour of log behind us, at ten sessions a second; some 300 octets each.
 inline constexpr std::size_t max_join_lines = 50000;
 inline constexpr std::size_t max_join_datagrams = 50000;
+inline constexpr std::uint64_t max_lines_alone = 1000;
+// What was counted at once for want of datagrams is remembered for so long: much longer than
+// datagram and line are apart.
+inline constexpr std::chrono::seconds brief_memory = 6 * datagram_nearness;
 
 struct JoinOptions {
   bool expects_datagrams = false;  // Without them lines are passed on at once.
@@ -73,6 +79,11 @@ class DatagramJoin final : public SessionSink {
   // Datagrams that found their line since the last call, for the other collectors to forget().
   std::vector<std::uint64_t> take_paired() { return std::exchange(paired_, {}); }
   void forget(std::uint64_t datagram_hash);
+  // Whether lines do not wait any more, as no datagram comes.
+  bool misses_datagrams() const {
+    const bool none_waits = datagrams_.lower_bound(datagram_cursor_) == datagrams_.end();
+    return lines_alone_ >= max_lines_alone && none_waits;
+  }
   // Datagrams that were given up for want of room since the last call.
   std::uint64_t take_dropped() { return std::exchange(dropped_, 0); }
 
@@ -128,6 +139,7 @@ class DatagramJoin final : public SessionSink {
     bool is_late = false;    // open: it was waited for the datagram in vain.
     bool is_unsent = false;  // open: there is no datagram.
     bool is_told = false;    // open: its datagram was counted alone.
+    bool is_brief = false;   // Remembered for brief_memory only.
     std::unique_ptr<Held> held;
     std::optional<DatagramFacts> facts;  // open: its datagram.
   };
@@ -148,7 +160,7 @@ class DatagramJoin final : public SessionSink {
   static std::uint64_t key_of(const Datagram& datagram);
   static std::uint64_t hash_of(const Datagram& datagram);
   static bool agree(const Line& line, const Datagram& datagram);
-  static bool is_near(const Line& line, const Datagram& datagram);
+  bool is_near(const Line& line, const Datagram& datagram) const;
 
   Datagrams::iterator find_near(const Line& line);
   Datagrams::iterator find_late(const Line& line);
@@ -164,6 +176,7 @@ class DatagramJoin final : public SessionSink {
   void expire_datagram(Datagrams::iterator datagram);
   void count_without_datagram(Line& line);
   void forget_old();
+  void forget_brief();
   void bound_lines();
   void bound_datagrams();
   Lines::iterator erase(Lines::iterator line);
@@ -190,7 +203,10 @@ class DatagramJoin final : public SessionSink {
   // What has a smaller number has been waited for in vain, or was paired.
   std::uint64_t line_cursor_ = 0;
   std::uint64_t datagram_cursor_ = 0;
-  policy::UtcSeconds last_stamp_{};  // Of the line before.
+  // Lines since the last datagram, in this life: what lies in the socket comes after its start.
+  std::uint64_t lines_alone_ = 0;
+  std::vector<std::uint64_t> brief_lines_;  // Numbers of those that are brief.
+  policy::UtcSeconds last_stamp_{};         // Of the line before.
   policy::UtcSeconds now_{};
   policy::UtcSeconds next_forget_{};
   policy::UtcSeconds held_since_{};  // A datagram that was held is no older.

@@ -8,12 +8,11 @@
 namespace tlsrpt::milter {
 namespace {
 
-using policy::AppliedPolicy;
 using policy::Outcome;
 using policy::PolicyType;
 
 // Raised whenever the layout below changes.
-constexpr std::uint64_t state_version = 1;
+constexpr std::uint64_t state_version = 3;
 // As DatagramParser has it.
 constexpr std::uint64_t max_sessions = 16;
 constexpr std::uint64_t max_texts = 4096;
@@ -90,7 +89,8 @@ class DatagramJoin::StateOf {
     for (const std::string* text : {&line.log_host, &line.service, &line.mx_host, &line.mx_ip})
       writer_->text(*text);
     writer_->number(static_cast<std::uint64_t>(line.state));
-    for (const bool flag : {line.is_late, line.is_unsent, line.is_told, line.facts.has_value()})
+    for (const bool flag :
+         {line.is_late, line.is_unsent, line.is_told, line.is_brief, line.facts.has_value()})
       writer_->flag(flag);
     if (line.facts) write(*line.facts);
     if (line.state == LineState::held) write(line.held->session);
@@ -108,6 +108,7 @@ class DatagramJoin::StateOf {
     line.is_late = reader_->flag();
     line.is_unsent = reader_->flag();
     line.is_told = reader_->flag();
+    line.is_brief = reader_->flag();
     if (reader_->flag()) line.facts = read_facts();
     if (line.state == LineState::held) line.held = read_session();
     return line;
@@ -164,31 +165,33 @@ class DatagramJoin::StateOf {
     return hold(session);
   }
 
-  void write(const AppliedPolicy* policy) {
+  void write(const SeenPolicy* policy) {
     const auto [known, is_new] = numbers_.emplace(policy, numbers_.size() + 1);
     writer_->number(is_new ? 0 : known->second);
     if (!is_new) return;
-    writer_->number(static_cast<std::uint64_t>(policy->type));
-    writer_->text(policy->policy_domain);
-    write_texts(*writer_, policy->policy_string);
-    write_texts(*writer_, policy->mx_host);
+    writer_->text(policy->record);
+    writer_->number(static_cast<std::uint64_t>(policy->applied.type));
+    writer_->text(policy->applied.policy_domain);
+    write_texts(*writer_, policy->applied.policy_string);
+    write_texts(*writer_, policy->applied.mx_host);
   }
 
   SharedPolicy read_policy() {
     const std::uint64_t number = reader_->number();
     if (number > 0 && number <= read_.size()) return read_[number - 1];
-    AppliedPolicy policy;
-    policy.type = read_policy_type(*reader_);
-    policy.policy_domain = reader_->text();
-    read_texts(*reader_, policy.policy_string);
-    read_texts(*reader_, policy.mx_host);
+    SeenPolicy policy;
+    policy.record = reader_->text();
+    policy.applied.type = read_policy_type(*reader_);
+    policy.applied.policy_domain = reader_->text();
+    read_texts(*reader_, policy.applied.policy_string);
+    read_texts(*reader_, policy.applied.mx_host);
     return read_.emplace_back(policies_->share(policy));
   }
 
   StateWriter* writer_ = nullptr;
   StateReader* reader_ = nullptr;
   DatagramFactReader* policies_ = nullptr;
-  std::map<const AppliedPolicy*, std::uint64_t> numbers_;
+  std::map<const SeenPolicy*, std::uint64_t> numbers_;
   std::vector<SharedPolicy> read_;
 };
 
@@ -218,6 +221,8 @@ void DatagramJoin::clear() {
   datagrams_.clear();
   line_index_.clear();
   datagram_index_.clear();
+  brief_lines_.clear();
+  lines_alone_ = 0;
   last_number_ = line_cursor_ = datagram_cursor_ = 0;
   held_since_ = last_stamp_ = now_ = next_forget_ = {};
 }
@@ -246,6 +251,7 @@ policy::Status DatagramJoin::restore(std::string_view octets) {
     const auto [line, is_new] = lines_.emplace(number, part.read_line());
     if (is_new && !line->second.facts && !line->second.is_told && !line->second.is_unsent)
       line_index_[key_of(line->second)].push_back(number);
+    if (is_new && line->second.is_brief) brief_lines_.push_back(number);
   }
   for (std::uint64_t left = reader.count(max_join_datagrams); left > 0 && reader.ok(); --left) {
     const std::uint64_t number = reader.number();

@@ -41,6 +41,7 @@ struct Session {
   const policy::AppliedPolicy* applied = nullptr;  // In place of `policy`.
   std::string_view helo;
   std::string_view sending_ip;
+  std::string_view record;  // The domain's TLSRPT record, as Postfix saw it.
 };
 
 class SessionSink {

@@ -48,7 +48,8 @@ bool keeps_minute(const Session& session) {
 // What tells rows apart beside what a log tells, too.
 void append_datagram_key(std::string& key, const Session& session) {
   append_number(key, static_cast<std::int64_t>(session.source));
-  key.append(session.helo).append(1, '\0').append(session.sending_ip).append(1, '\0');
+  for (const std::string_view part : {session.helo, session.sending_ip, session.record})
+    key.append(part).append(1, '\0');
   if (session.applied == nullptr) return;
   key.append(session.applied->policy_domain).append(1, '\0');
   for (const auto* texts : {&session.applied->policy_string, &session.applied->mx_host}) {
@@ -117,6 +118,7 @@ policy::Fact Tally::make_row(const Session& session, std::string_view reason) {
                                    : session.domain;
   }
   if (keeps_minute(session)) row.minute = minute_of_day(session.at);
+  if (!session.record.empty()) seen_records_[{row.day, row.domain}] = session.record;
   return row;
 }
 
@@ -191,11 +193,18 @@ bool Tally::is_report_message(std::string_view message_id, policy::UtcSeconds at
   return false;
 }
 
+void Tally::lose(policy::DatagramLoss why, std::uint64_t count, policy::UtcSeconds at) {
+  reporter::LostDatagrams& lost = lost_datagrams_[{policy::day_of(at), why}];
+  lost.count += count;
+  lost.last = std::max(lost.last, at);
+}
+
 reporter::Batch Tally::batch() const {
   reporter::Batch batch;
   batch.facts = facts_;
   batch.ignored = ignored_;
   batch.not_understood = not_understood_;
+  batch.lost_datagrams = lost_datagrams_;
   for (const auto& [key, spans] : tls_logged_) {
     const std::size_t blank = key.find(' ');
     for (const ServiceSpan& span : spans)
@@ -203,6 +212,7 @@ reporter::Batch Tally::batch() const {
           {key.substr(0, blank), key.substr(blank + 1), span.first, span.last});
   }
   batch.mx_handshakes = new_handshakes_;
+  batch.seen_records = seen_records_;
   return batch;
 }
 
@@ -211,8 +221,10 @@ void Tally::clear() {
   facts_.clear();
   ignored_.clear();
   not_understood_.clear();
+  lost_datagrams_.clear();
   tls_logged_.clear();
   new_handshakes_.clear();
+  seen_records_.clear();
 }
 
 std::optional<policy::Error> Tally::take_error() { return std::exchange(error_, std::nullopt); }

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "milter/correlate/session_sink.h"
@@ -37,6 +38,8 @@ class Tally final : public SessionSink {
   void tls_logged(policy::UtcSeconds at, std::string_view log_host,
                   std::string_view service) override;
   bool is_report_message(std::string_view message_id, policy::UtcSeconds at) override;
+  // COUNT datagrams were lost, AT the latest.
+  void lose(policy::DatagramLoss why, std::uint64_t count, policy::UtcSeconds at);
 
   // Distinct rows since the last clear().
   std::size_t size() const { return rows_.size(); }
@@ -77,12 +80,15 @@ class Tally final : public SessionSink {
   std::vector<policy::Fact> facts_;
   std::map<std::pair<policy::UtcDay, policy::Ignored>, std::uint64_t> ignored_;
   std::vector<reporter::NotUnderstood> not_understood_;
+  std::map<std::pair<policy::UtcDay, policy::DatagramLoss>, reporter::LostDatagrams>
+      lost_datagrams_;
   // By relay, blank, service; a new element for each UTC day.
   std::map<std::string, std::vector<ServiceSpan>, std::less<>> tls_logged_;
   // (MX host, blank, address) → day of the last handshake, for this batch and what was asked of
   // the store.
   std::unordered_map<std::string, policy::UtcDay, Hash, std::equal_to<>> handshakes_;
   std::vector<reporter::Batch::MxHandshake> new_handshakes_;
+  std::map<std::pair<policy::UtcDay, std::string>, std::string> seen_records_;
 };
 
 }  // namespace tlsrpt::milter

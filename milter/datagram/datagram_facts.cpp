@@ -23,9 +23,10 @@ void append_text(std::string& key, std::string_view text) {
 
 // What tells one policy from another, in the order of the format.
 template <class Texts>
-void make_key(std::string& key, policy::PolicyType type, std::string_view domain,
-              const Texts& policy_string, const Texts& mx_host) {
+void make_key(std::string& key, std::string_view record, policy::PolicyType type,
+              std::string_view domain, const Texts& policy_string, const Texts& mx_host) {
   key.assign(1, static_cast<char>('0' + static_cast<int>(type)));
+  append_text(key, record);
   append_text(key, domain);
   for (const auto& text : policy_string) append_text(key, text);
   key.append(1, '|');
@@ -58,29 +59,33 @@ std::string_view helo_host(std::string_view reply) {
   return reply.size() <= max_host_length ? reply : std::string_view();
 }
 
-SharedPolicy DatagramFactReader::share(const DatagramPolicy& policy, std::string_view domain) {
+SharedPolicy DatagramFactReader::share(const DatagramPolicy& policy, std::string_view domain,
+                                       std::string_view record) {
   const std::string_view policy_domain =
       policy.policy_domain.empty() ? domain : policy.policy_domain;
-  make_key(key_, policy.type, policy_domain, policy.policy_string, policy.mx_host);
+  make_key(key_, record, policy.type, policy_domain, policy.policy_string, policy.mx_host);
   const auto known = policies_.find(key_);
   if (known != policies_.end()) return known->second;
-  policy::AppliedPolicy applied;
-  applied.type = policy.type;
-  applied.policy_domain = policy_domain;
-  applied.policy_string.assign(policy.policy_string.begin(), policy.policy_string.end());
-  applied.mx_host.assign(policy.mx_host.begin(), policy.mx_host.end());
+  SeenPolicy seen;
+  seen.applied.type = policy.type;
+  seen.applied.policy_domain = policy_domain;
+  seen.applied.policy_string.assign(policy.policy_string.begin(), policy.policy_string.end());
+  seen.applied.mx_host.assign(policy.mx_host.begin(), policy.mx_host.end());
+  seen.record = record;
   if (policies_.size() >= max_policies_shared) policies_.clear();
   // Shared with all datagrams that have the same.
-  auto shared = std::make_shared<const policy::AppliedPolicy>(std::move(applied));
+  auto shared = std::make_shared<const SeenPolicy>(std::move(seen));
   return policies_.emplace(key_, std::move(shared)).first->second;
 }
 
-SharedPolicy DatagramFactReader::share(const policy::AppliedPolicy& policy) {
-  make_key(key_, policy.type, policy.policy_domain, policy.policy_string, policy.mx_host);
+SharedPolicy DatagramFactReader::share(const SeenPolicy& policy) {
+  const policy::AppliedPolicy& applied = policy.applied;
+  make_key(key_, policy.record, applied.type, applied.policy_domain, applied.policy_string,
+           applied.mx_host);
   if (policies_.size() >= max_policies_shared) policies_.clear();
   auto& shared = policies_[key_];
   // Shared likewise.
-  if (!shared) shared = std::make_shared<const policy::AppliedPolicy>(policy);
+  if (!shared) shared = std::make_shared<const SeenPolicy>(policy);
   return shared;
 }
 
@@ -88,10 +93,13 @@ DatagramFacts DatagramFactReader::read(const TlsrptDatagram& datagram) {
   DatagramFacts facts;
   const std::string& folded = filter_.domain(datagram.domain).domain;
   facts.domain = folded.empty() ? std::string(datagram.domain) : folded;
+  // A record that is cut would be another one.
+  const std::string_view record =
+      datagram.record.size() <= policy::max_seen_record ? datagram.record : std::string_view();
   facts.sessions.reserve(datagram.policies.size());
   for (const DatagramPolicy& policy : datagram.policies) {
     facts.sessions.push_back(session_of(policy));
-    facts.sessions.back().policy = share(policy, facts.domain);
+    facts.sessions.back().policy = share(policy, facts.domain, record);
   }
   return facts;
 }

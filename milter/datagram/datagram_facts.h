@@ -17,8 +17,14 @@
 
 namespace tlsrpt::milter {
 
+// A policy, and the TLSRPT record of the domain that it was seen with.
+struct SeenPolicy {
+  policy::AppliedPolicy applied;
+  std::string record;  // Empty: the datagram has none, or one beyond policy::max_seen_record.
+};
+
 // Shared by all datagrams with the same policy, which may be long.
-using SharedPolicy = std::shared_ptr<const policy::AppliedPolicy>;
+using SharedPolicy = std::shared_ptr<const SeenPolicy>;
 
 // A handshake as one policy judged it.
 struct DatagramSession {
@@ -43,10 +49,11 @@ class DatagramFactReader {
 
   DatagramFacts read(const TlsrptDatagram& datagram);
   // POLICY, shared with what has the same.
-  SharedPolicy share(const policy::AppliedPolicy& policy);
+  SharedPolicy share(const SeenPolicy& policy);
 
  private:
-  SharedPolicy share(const DatagramPolicy& policy, std::string_view domain);
+  SharedPolicy share(const DatagramPolicy& policy, std::string_view domain,
+                     std::string_view record);
 
   DomainFilter& filter_;
   std::string key_;  // Reused.

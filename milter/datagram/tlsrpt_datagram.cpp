@@ -11,7 +11,8 @@ namespace tlsrpt::milter {
 namespace {
 
 namespace dom = simdjson::dom;
-using Fault = std::optional<DatagramFault>;  // None: good.
+using policy::DatagramLoss;
+using Fault = std::optional<DatagramLoss>;  // None: good.
 using policy::Outcome;
 using policy::PolicyType;
 
@@ -21,19 +22,6 @@ constexpr std::size_t max_keys = 32;       // In one object; the format has at m
 constexpr std::size_t max_policies = 16;   // There are three types.
 constexpr std::size_t max_failures = 256;  // Of all policies.
 constexpr std::size_t max_texts = 4096;    // Likewise: lines of policies and patterns.
-
-constexpr auto fault_texts = std::to_array<std::pair<DatagramFault, std::string_view>>({
-    {DatagramFault::too_large, "too-large"},
-    {DatagramFault::not_utf8, "not-utf8"},
-    {DatagramFault::not_json, "not-json"},
-    {DatagramFault::too_deep, "too-deep"},
-    {DatagramFault::duplicate_key, "duplicate-key"},
-    {DatagramFault::missing_key, "missing-key"},
-    {DatagramFault::wrong_type, "wrong-type"},
-    {DatagramFault::wrong_version, "wrong-version"},
-    {DatagramFault::unknown_value, "unknown-value"},
-    {DatagramFault::too_many, "too-many"},
-});
 
 // tlsrpt_failure_t of tlsrpt.h. 901, its mark for an unfinished policy, means nothing outside.
 constexpr auto codes = std::to_array<std::pair<std::int64_t, Outcome>>({
@@ -50,46 +38,46 @@ constexpr auto codes = std::to_array<std::pair<std::int64_t, Outcome>>({
     {306, Outcome::dane_required},
 });
 
-DatagramFault fault_of(simdjson::error_code error) {
+DatagramLoss fault_of(simdjson::error_code error) {
   switch (error) {
     case simdjson::CAPACITY:
-      return DatagramFault::too_large;
+      return DatagramLoss::too_large;
     case simdjson::UTF8_ERROR:
-      return DatagramFault::not_utf8;
+      return DatagramLoss::not_utf8;
     case simdjson::DEPTH_ERROR:
-      return DatagramFault::too_deep;
+      return DatagramLoss::too_deep;
     default:
-      return DatagramFault::not_json;
+      return DatagramLoss::not_json;
   }
 }
 
 Fault read(const dom::element& value, std::string_view& text) {
-  if (value.get(text) != simdjson::SUCCESS) return DatagramFault::wrong_type;
+  if (value.get(text) != simdjson::SUCCESS) return DatagramLoss::wrong_type;
   return std::nullopt;
 }
 
 Fault read(const dom::element& value, std::int64_t& number) {
-  if (value.get(number) != simdjson::SUCCESS) return DatagramFault::wrong_type;
+  if (value.get(number) != simdjson::SUCCESS) return DatagramLoss::wrong_type;
   return std::nullopt;
 }
 
 Fault check_version(const dom::element& value) {
   std::string_view version;
   if (const Fault fault = read(value, version)) return fault;
-  return version == "1" ? Fault() : DatagramFault::wrong_version;
+  return version == "1" ? Fault() : DatagramLoss::wrong_version;
 }
 
 // Calls READ(key, value) for each member of OBJECT; no key may come twice (RFC 7493, 2.3).
 template <class Read>
 Fault for_each_key(const dom::element& value, const Read& read_key) {
   dom::object object;
-  if (value.get(object) != simdjson::SUCCESS) return DatagramFault::wrong_type;
+  if (value.get(object) != simdjson::SUCCESS) return DatagramLoss::wrong_type;
   std::array<std::string_view, max_keys> seen;
   std::size_t keys = 0;
   for (const auto& [key, member] : object) {
     if (std::find(seen.begin(), seen.begin() + keys, key) != seen.begin() + keys)
-      return DatagramFault::duplicate_key;
-    if (keys == max_keys) return DatagramFault::too_many;
+      return DatagramLoss::duplicate_key;
+    if (keys == max_keys) return DatagramLoss::too_many;
     seen[keys++] = key;
     if (const Fault fault = read_key(key, member)) return fault;
   }
@@ -99,7 +87,7 @@ Fault for_each_key(const dom::element& value, const Read& read_key) {
 template <class Read>
 Fault for_each_element(const dom::element& value, const Read& read_element) {
   dom::array array;
-  if (value.get(array) != simdjson::SUCCESS) return DatagramFault::wrong_type;
+  if (value.get(array) != simdjson::SUCCESS) return DatagramLoss::wrong_type;
   for (const dom::element element : array) {
     if (const Fault fault = read_element(element)) return fault;
   }
@@ -111,7 +99,7 @@ Fault read_code(const dom::element& value, Outcome& outcome) {
   if (const Fault fault = read(value, number)) return fault;
   const auto* const known = std::find_if(codes.begin(), codes.end(),
                                          [&](const auto& code) { return code.first == number; });
-  if (known == codes.end()) return DatagramFault::unknown_value;
+  if (known == codes.end()) return DatagramLoss::unknown_value;
   outcome = known->second;
   return std::nullopt;
 }
@@ -132,7 +120,7 @@ Fault read_failure(const dom::element& value, DatagramFailure& failure) {
     return Fault();
   });
   if (fault) return fault;
-  return has_code ? Fault() : DatagramFault::missing_key;
+  return has_code ? Fault() : DatagramLoss::missing_key;
 }
 
 Fault read_policy_type(const dom::element& value, PolicyType& type) {
@@ -143,7 +131,7 @@ Fault read_policy_type(const dom::element& value, PolicyType& type) {
     type = known;
     return std::nullopt;
   }
-  return DatagramFault::unknown_value;
+  return DatagramLoss::unknown_value;
 }
 
 // Collects the elements of arrays in vectors whose memory is used again.
@@ -173,9 +161,9 @@ class PolicyReader {
       return Fault();
     });
     if (fault) return fault;
-    if (!has_type || !has_result) return DatagramFault::missing_key;
+    if (!has_type || !has_result) return DatagramLoss::missing_key;
     if (failures && *failures != static_cast<std::int64_t>(policy.failures.size()))
-      return DatagramFault::unknown_value;
+      return DatagramLoss::unknown_value;
     return std::nullopt;
   }
 
@@ -183,7 +171,7 @@ class PolicyReader {
   static Fault read_result(const dom::element& value, bool& success) {
     std::int64_t number = 0;
     if (const Fault fault = read(value, number)) return fault;
-    if (number != 0 && number != 1) return DatagramFault::unknown_value;
+    if (number != 0 && number != 1) return DatagramLoss::unknown_value;
     success = number == 0;
     return std::nullopt;
   }
@@ -191,7 +179,7 @@ class PolicyReader {
   Fault read_texts(const dom::element& value, std::span<const std::string_view>& span) const {
     const std::size_t start = texts_.size();
     const Fault fault = for_each_element(value, [&](const dom::element& element) -> Fault {
-      if (texts_.size() == max_texts) return DatagramFault::too_many;
+      if (texts_.size() == max_texts) return DatagramLoss::too_many;
       return read(element, texts_.emplace_back());
     });
     span = std::span(texts_).subspan(start);
@@ -201,7 +189,7 @@ class PolicyReader {
   Fault read_failures(const dom::element& value, std::span<const DatagramFailure>& span) const {
     const std::size_t start = failures_.size();
     const Fault fault = for_each_element(value, [&](const dom::element& element) -> Fault {
-      if (failures_.size() == max_failures) return DatagramFault::too_many;
+      if (failures_.size() == max_failures) return DatagramLoss::too_many;
       return read_failure(element, failures_.emplace_back());
     });
     span = std::span(failures_).subspan(start);
@@ -220,23 +208,16 @@ Fault read_datagram(const dom::element& root, TlsrptDatagram& datagram,
     if (key == "pr") return read(member, datagram.record);
     if (key != "policies") return Fault();
     return for_each_element(member, [&](const dom::element& element) -> Fault {
-      if (datagram.policies.size() == max_policies) return DatagramFault::too_many;
+      if (datagram.policies.size() == max_policies) return DatagramLoss::too_many;
       return reader.read_policy(element, datagram.policies.emplace_back());
     });
   });
   if (fault) return fault;
-  if (datagram.domain.empty() || datagram.policies.empty()) return DatagramFault::missing_key;
+  if (datagram.domain.empty() || datagram.policies.empty()) return DatagramLoss::missing_key;
   return std::nullopt;
 }
 
 }  // namespace
-
-std::string_view to_text(DatagramFault fault) {
-  for (const auto& [value, text] : fault_texts) {
-    if (value == fault) return text;
-  }
-  return "";
-}
 
 struct DatagramParser::Json {
   dom::parser parser{max_datagram};
@@ -258,7 +239,7 @@ const TlsrptDatagram* DatagramParser::parse(std::string_view octets) {
   texts_.clear();
   failures_.clear();
   if (octets.size() > max_datagram) {
-    fault_ = DatagramFault::too_large;
+    fault_ = DatagramLoss::too_large;
     return nullptr;
   }
   // simdjson reads some octets past the end, which have to be ours.

@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "policy/datagram_loss.h"
 #include "policy/fact.h"
 #include "policy/vocabulary.h"
 
@@ -27,23 +28,6 @@ namespace tlsrpt::milter {
 // Postfix's datagrams have some 500 octets; an MTA-STS policy may have 64 KiB (RFC 8461, 3.3), but
 // libtlsrpt has to get the whole into one datagram, too.
 inline constexpr std::size_t max_datagram = 64UL * 1024;
-
-// Why a datagram was refused. Part of the store's format: never renumber.
-enum class DatagramFault : std::uint8_t {
-  too_large = 1,
-  not_utf8 = 2,
-  not_json = 3,
-  too_deep = 4,
-  duplicate_key = 5,
-  missing_key = 6,
-  wrong_type = 7,
-  wrong_version = 8,
-  unknown_value = 9,  // A number that libtlsrpt 0.5 has no meaning for.
-  too_many = 10,      // Policies, failures, texts or keys.
-};
-inline constexpr DatagramFault last_datagram_fault = DatagramFault::too_many;
-// "too-large" and so on.
-std::string_view to_text(DatagramFault fault);
 
 // Views are valid until the parser's next call. An empty text: was absent, or empty.
 struct DatagramFailure {
@@ -81,7 +65,7 @@ class DatagramParser {
 
   // The datagram in OCTETS, valid until the next call; nullptr: it was refused, fault() says why.
   const TlsrptDatagram* parse(std::string_view octets);
-  DatagramFault fault() const { return fault_; }
+  policy::DatagramLoss fault() const { return fault_; }
 
  private:
   struct Json;
@@ -92,7 +76,7 @@ class DatagramParser {
   std::vector<DatagramFailure> failures_;
   std::vector<char> padded_;
   std::unique_ptr<Json> json_;
-  DatagramFault fault_ = DatagramFault::not_json;
+  policy::DatagramLoss fault_ = policy::DatagramLoss::not_json;
 };
 
 }  // namespace tlsrpt::milter

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "reporter/datagram_queue.h"
 #include "reporter/run_as.h"
 
 namespace tlsrpt::milter {
@@ -16,7 +17,6 @@ constexpr std::chrono::seconds retry_interval{10};
 // How long is handed over once the daemon is to stop.
 constexpr std::chrono::milliseconds last_moment{100};
 // A queue that is too short is full again and again.
-constexpr std::chrono::minutes note_interval{1};
 constexpr std::chrono::hours warning_interval{1};
 constexpr const char* socket_trouble = "tlsrpt_socket";
 constexpr const char* journal_trouble = "datagram journal";
@@ -68,8 +68,7 @@ TlsrptInput::TlsrptInput(const reporter::Settings& settings, const reporter::Clo
       wakeup_(wakeup),
       stop_(stop),
       prefix_(prefix_beside(settings.store)),
-      journal_(prefix_),
-      overruns_(reporter::read_datagram_overruns(store_).value_or(reporter::DatagramOverruns())) {
+      journal_(prefix_) {
   if (handed_over.valid()) socket_ = TlsrptSocket::adopt(std::move(handed_over), options_.path);
 }
 
@@ -136,18 +135,13 @@ void TlsrptInput::keep_up() {
   }
 }
 
-void TlsrptInput::tell_overruns() {
+void TlsrptInput::tell_overruns(Collector& counting) {
   if (const std::uint64_t count = receiver_->take_overruns(); count > 0) {
-    overruns_ = {overruns_.count + count, clock_.now()};
+    counting.lose_datagrams(policy::DatagramLoss::queue_full, count);
     untold_overruns_ += count;
   }
   const auto now = steady_clock::now();
   if (untold_overruns_ == 0) return;
-  if (now >= next_note_) {
-    // --status and --check do without where it cannot be written.
-    (void)reporter::write_datagram_overruns(store_, overruns_);
-    next_note_ = now + note_interval;
-  }
   if (now < next_warning_) return;
   log_.warning("the kernel's queue of TLSRPT datagrams was found full " +
                std::to_string(untold_overruns_) +
@@ -171,7 +165,7 @@ void TlsrptInput::hand_over(std::span<Collector* const> collectors) {
   const auto known = lowest(collectors, &Collector::last_datagram);
   if (*known != handed_) journal_.rewind(*known);
   keep_up();
-  if (receiver_) tell_overruns();
+  if (receiver_) tell_overruns(*collectors.front());
   const std::uint64_t waiting = journal_.waiting();
   std::uint64_t done = 0;
   std::uint64_t missing = 0;
@@ -187,10 +181,12 @@ void TlsrptInput::hand_over(std::span<Collector* const> collectors) {
     }
     for (Collector* collector : collectors) collector->take(datagrams);
   }
-  if (missing > 0)
+  if (missing > 0) {
+    collectors.front()->lose_datagrams(policy::DatagramLoss::not_in_journal, missing);
     log_.warning(std::to_string(missing) +
                  " TLSRPT datagrams are missing in the journal: there was no room for them, or "
                  "somebody has removed it");
+  }
   handed_ = *lowest(collectors, &Collector::last_datagram);
   if (const auto committed = lowest(collectors, &Collector::committed_datagram)) {
     is_committed_ = true;

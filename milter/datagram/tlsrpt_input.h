@@ -23,7 +23,6 @@
 #include "policy/result.h"
 #include "policy/unique_fd.h"
 #include "reporter/clock.h"
-#include "reporter/datagram_overruns.h"
 #include "reporter/options/settings.h"
 
 namespace tlsrpt::milter {
@@ -50,7 +49,7 @@ class TlsrptInput final : public CollectorInput {
  private:
   void begin(std::span<Collector* const> collectors);
   void keep_up();
-  void tell_overruns();
+  void tell_overruns(Collector& counting);
 
   const SocketFileOptions options_;
   const std::string store_;
@@ -69,9 +68,7 @@ class TlsrptInput final : public CollectorInput {
   std::unique_ptr<TlsrptSocket> socket_;
   std::optional<TlsrptReceiver> receiver_;
   std::chrono::steady_clock::time_point next_try_{};
-  reporter::DatagramOverruns overruns_;
   std::uint64_t untold_overruns_ = 0;
-  std::chrono::steady_clock::time_point next_note_{};     // For --status.
   std::chrono::steady_clock::time_point next_warning_{};  // Of overruns.
 };
 

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "policy/utc_day.h"
-#include "reporter/datagram_overruns.h"
 #include "reporter/dkim/dkim_record.h"
 #include "reporter/postfix/postconf.h"
+#include "reporter/store/store.h"
 
 namespace tlsrpt::reporter {
 
@@ -73,7 +73,8 @@ struct CheckFacts {
   std::string milter_silence;          // Why nobody answers there as a milter; empty: it does.
   std::string tlsrpt_socket = "none";  // "/PATH", "none".
   unsigned max_queued_datagrams = 0;   // net.unix.max_dgram_qlen; 0: not known.
-  std::optional<DatagramOverruns> overruns;
+  std::vector<std::string> missing_datagrams;  // What a collector says of those that do not come.
+  LostDatagrams overruns;                      // Of that queue.
 
   bool is_clock_unsynchronised = false;
   Validation validation = Validation::not_asked;  // Of the system's resolver.

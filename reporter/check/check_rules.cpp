@@ -273,11 +273,21 @@ void check_tlsrpt_socket(const CheckFacts& facts, CheckFindings* findings) {
   }
 }
 
+void check_tlsrpt_arrival(const CheckFacts& facts, CheckFindings* findings) {
+  const std::string what = "smtp_tlsrpt_socket_name smtp_tlsrpt_enable queue_directory";
+  for (const std::string& text : facts.missing_datagrams) {
+    std::vector<std::string> commands{"ls -l " + facts.tlsrpt_socket};
+    for (const PostfixFacts& postfix : facts.postfix)
+      commands.push_back(postconf_of(postfix) + " " + what);
+    findings->push_back({Level::fault, "tlsrpt-arrival", text, std::move(commands)});
+  }
+}
+
 void check_tlsrpt_queue(const CheckFacts& facts, CheckFindings* findings) {
   // What systemd sets; the kernel's own 10 are full when ten sessions begin at once.
   constexpr unsigned usual_length = 512;
   const bool was_full =
-      facts.overruns && facts.now - facts.overruns->last < std::chrono::hours(7 * 24);
+      facts.overruns.count > 0 && facts.now - facts.overruns.last < std::chrono::hours(7 * 24);
   const bool is_short = facts.max_queued_datagrams > 0 && facts.max_queued_datagrams < usual_length;
   if (!was_full && !is_short) return;
   const unsigned wanted = std::max(4 * facts.max_queued_datagrams, usual_length);
@@ -287,8 +297,8 @@ void check_tlsrpt_queue(const CheckFacts& facts, CheckFindings* findings) {
       {was_full ? Level::fault : Level::hint,
        "tlsrpt-queue",
        was_full ? "the kernel's queue of TLSRPT datagrams was found full " +
-                      std::to_string(facts.overruns->count) + " times, last at " +
-                      policy::to_text(facts.overruns->last) + ": what came then is lost"
+                      std::to_string(facts.overruns.count) + " times, last at " +
+                      policy::to_text(facts.overruns.last) + ": what came then is lost"
                 : "the kernel keeps only " + length + " TLSRPT datagrams while we are busy",
        {"echo " + setting + " > /etc/sysctl.d/90-tlsrpt.conf",
         "sysctl -p /etc/sysctl.d/90-tlsrpt.conf",
@@ -543,6 +553,8 @@ constexpr auto table = std::to_array<Check>({
     {"log", "the log can be read", has_log, check_log},
     {"milter", "Postfix knows the milter and can reach it", has_milter, check_milter},
     {"tlsrpt-socket", "TLSRPT datagrams go to nobody else", knows_postfix, check_tlsrpt_socket},
+    {"tlsrpt-arrival", "TLSRPT datagrams that the log tells of arrive", receives_datagrams,
+     check_tlsrpt_arrival},
     {"tlsrpt-queue", "TLSRPT datagrams find room", receives_datagrams, check_tlsrpt_queue},
     {"report-tls", "reports are not stopped by TLS policies", sends_by_known_postfix,
      check_report_tls},

@@ -16,6 +16,7 @@
 #include "reporter/check/dkim_probe.h"
 #include "reporter/check/dns_probe.h"
 #include "reporter/check/reach.h"
+#include "reporter/datagram_queue.h"
 #include "reporter/options/journal_place.h"
 #include "reporter/options/log_source.h"
 #include "reporter/run_as.h"
@@ -113,6 +114,13 @@ void gather_store(const Settings& settings, CheckFacts* facts) {
     if (facts->store_problem.empty() && !is_absent) facts->store_problem = store.error().message();
     return;
   }
+  if (const auto overruns = datagram_overruns(**store); overruns.ok()) facts->overruns = *overruns;
+  if (const auto troubles = (*store)->collector_troubles(); troubles.ok()) {
+    for (const CollectorTrouble& each : *troubles) {
+      if (!each.until && each.name.starts_with(missing_datagrams))
+        facts->missing_datagrams.push_back(each.text);
+    }
+  }
   const auto collectors = (*store)->collectors();
   if (!collectors.ok()) return;
   for (const CollectorInfo& each : *collectors)
@@ -195,7 +203,6 @@ CheckFacts gather_facts(const CommandContext& context) {
   facts.milter_socket = settings.milter_socket;
   facts.tlsrpt_socket = settings.tlsrpt_socket;
   facts.max_queued_datagrams = max_queued_datagrams();
-  facts.overruns = read_datagram_overruns(settings.store);
   facts.contact_info = settings.contact_info;
   facts.dkim_domain = settings.dkim_domain;
   facts.dkim_keys = gather_dkim_keys(settings);

@@ -14,7 +14,7 @@
 #include "reporter/command/command_error.h"
 #include "reporter/command/command_json.h"
 #include "reporter/command/table.h"
-#include "reporter/datagram_overruns.h"
+#include "reporter/datagram_queue.h"
 #include "reporter/flush/flush_schedule.h"
 #include "reporter/flush/mail_trouble.h"
 #include "reporter/store/store.h"
@@ -37,7 +37,7 @@ constexpr std::array<std::string_view, 5> states{"pending", set_aside_state, "se
                                                  "expired"};
 
 struct DayStatus {
-  std::uint64_t reports = 0;
+  ReportCount reports;
   std::map<std::string_view, std::uint64_t> deliveries;
   std::uint64_t open_domains = 0;    // Not closed yet, or again not.
   std::uint64_t set_aside = 0;       // Of these, those that this version cannot handle.
@@ -45,6 +45,7 @@ struct DayStatus {
   std::vector<std::string> missing;  // The collectors that it waits for.
   std::map<policy::Ignored, std::uint64_t> ignored;
   std::vector<NotUnderstood> not_understood;
+  std::map<policy::DatagramLoss, LostDatagrams> lost_datagrams;
 };
 
 struct StatusReport {
@@ -56,7 +57,7 @@ struct StatusReport {
   std::vector<LookupNoteInfo> notes;
   std::vector<UnreportedCount> unreported;
   std::vector<CollectorInfo> collectors;
-  std::optional<DatagramOverruns> overruns;
+  LostDatagrams overruns;
   std::vector<std::string> damaged;        // Rows of the store, of which each hides what it holds.
   std::vector<CollectorTrouble> troubles;  // Of the collectors.
 };
@@ -107,6 +108,7 @@ Status read_days(Store& store, const CommandContext& context, StatusReport& stat
     DayStatus& place = status.days[day];
     read = take(store.ignored(day), place.ignored, status);
     if (read.ok()) read = take(store.not_understood(day), place.not_understood, status);
+    if (read.ok()) read = take(store.lost_datagrams(day), place.lost_datagrams, status);
   }
   if (read.ok()) read = read_open_days(store, context, status);
   if (read.ok()) read = take(store.unreported(), status.unreported, status);
@@ -119,7 +121,7 @@ Status read_days(Store& store, const CommandContext& context, StatusReport& stat
 }
 
 Status read_deliveries(Store& store, policy::UtcSeconds now, StatusReport& status) {
-  std::map<policy::UtcDay, std::uint64_t> reports;
+  std::map<policy::UtcDay, ReportCount> reports;
   std::vector<DeliveryCount> counts;
   Status read = take(store.report_counts(), reports, status);
   if (read.ok()) read = take(store.delivery_counts(), counts, status);
@@ -152,8 +154,8 @@ Status read_deliveries(Store& store, policy::UtcSeconds now, StatusReport& statu
 
 Result<StatusReport> read_status(Store& store, const CommandContext& context) {
   StatusReport status;
-  status.overruns = read_datagram_overruns(context.settings.store);
   Status read = take(store.collectors(), status.collectors, status);
+  if (read.ok()) read = take(datagram_overruns(store), status.overruns, status);
   for (const CollectorInfo& each : status.collectors) {
     if (!each.damage.empty()) status.damaged.push_back(each.damage);
   }
@@ -182,7 +184,7 @@ void write_instant(JsonWriter& writer, std::string_view key,
 void write_day(JsonWriter& writer, policy::UtcDay day, const DayStatus& status) {
   writer.begin_object();
   writer.text_field("day", policy::to_text(day));
-  writer.number_field("reports", status.reports);
+  writer.number_field("reports", status.reports.reports);
   writer.key("deliveries");
   writer.begin_object();
   for (const std::string_view state : states) writer.number_field(state, count_of(status, state));
@@ -200,6 +202,13 @@ void write_day(JsonWriter& writer, policy::UtcDay day, const DayStatus& status) 
   writer.begin_object();
   for (const auto& [kind, count] : status.ignored) {
     writer.number_field(policy::to_text(kind), count);
+  }
+  writer.end_object();
+  writer.number_field("reports-by-seen-record", status.reports.by_seen_record);
+  writer.key("lost-datagrams");
+  writer.begin_object();
+  for (const auto& [why, lost] : status.lost_datagrams) {
+    writer.number_field(policy::to_text(why), lost.count);
   }
   writer.end_object();
   writer.key("not-understood");
@@ -268,11 +277,11 @@ std::string to_json(const StatusReport& status) {
   if (!status.mail_trouble.empty()) writer.text_field("mail-trouble", status.mail_trouble);
   write_troubles(writer, status);
   write_unreported(writer, status);
-  if (status.overruns) {
+  if (status.overruns.count > 0) {
     writer.key("datagram-queue-full");
     writer.begin_object();
-    writer.number_field("times", status.overruns->count);
-    writer.text_field("last", policy::to_text(status.overruns->last));
+    writer.number_field("times", status.overruns.count);
+    writer.text_field("last", policy::to_text(status.overruns.last));
     writer.end_object();
   }
   writer.key("collectors");
@@ -330,7 +339,7 @@ void print_days(std::ostream& out, const StatusReport& status) {
                {"Open because"}});
   for (const auto& [day, each] : status.days) {
     std::vector<std::string> cells{policy::to_text(day), std::to_string(each.open_domains),
-                                   std::to_string(each.reports)};
+                                   std::to_string(each.reports.reports)};
     for (const std::string_view state : states) {
       const std::uint64_t count = count_of(each, state);
       cells.push_back(state == set_aside_state ? rare(count) : std::to_string(count));
@@ -345,6 +354,11 @@ void print_days(std::ostream& out, const StatusReport& status) {
   out << table.text();
   if (status.oldest_waiting) {
     out << "Oldest report that waits: " << policy::to_text(*status.oldest_waiting) << '\n';
+  }
+  for (const auto& [day, each] : status.days) {
+    if (each.reports.by_seen_record == 0) continue;
+    out << "By the record that Postfix saw, as DNS failed for 24 h: " << each.reports.by_seen_record
+        << " of the reports of " << policy::to_text(day) << '\n';
   }
   if (status.next_due) out << "Next delivery due: " << policy::to_text(*status.next_due) << '\n';
   if (status.mail_trouble.empty()) return;
@@ -418,9 +432,17 @@ void print_dropped(std::ostream& out, const StatusReport& status) {
     }
   }
   if (!ignored.empty()) out << '\n' << ignored.text();
-  if (status.overruns)
-    out << "\nThe kernel's queue of TLSRPT datagrams was found full " << status.overruns->count
-        << " times, last at " << policy::to_text(status.overruns->last)
+  Table lost({{"Day"}, {"TLSRPT datagrams lost"}, {"Count", Table::Kind::number}, {"Last"}});
+  for (const auto& [day, each] : status.days) {
+    for (const auto& [why, how] : each.lost_datagrams) {
+      lost.add_row({policy::to_text(day), std::string(policy::to_text(why)),
+                    std::to_string(how.count), policy::to_text(how.last)});
+    }
+  }
+  if (!lost.empty()) out << '\n' << lost.text();
+  if (status.overruns.count > 0)
+    out << "\nThe kernel's queue of TLSRPT datagrams was found full " << status.overruns.count
+        << " times, last at " << policy::to_text(status.overruns.last)
         << ".\nWhat came then is lost; see net.unix.max_dgram_qlen in tlsrpt-milter(8).\n";
   print_rows(out,
              {{"Day"},

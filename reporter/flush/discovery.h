@@ -27,6 +27,7 @@ struct Discovery {
   policy::TlsrptRecord record;  // Where outcome is record.
   std::string reason;           // Why none, temporary or broken; can be shown.
   bool from_dns = false;        // DNS was asked.
+  bool as_seen = false;         // The record is the one that Postfix saw: DNS failed for too long.
 };
 
 // The one usable record of TEXTS; Errc::syntax or Errc::not_found: there is none, and why.

@@ -167,7 +167,8 @@ class Closing {
       log_.warn(name_of(plan) + ": " + plan.reason);
     } else if (log_.is_verbose() && plan.action == PlanAction::close) {
       log_.detail(name_of(plan) + ": report " + plan.made.report.report_id + ", " +
-                  std::to_string(plan.made.deliveries.size()) + " deliveries");
+                  std::to_string(plan.made.deliveries.size()) + " deliveries" +
+                  (plan.discovery.as_seen ? ", by the record that Postfix saw" : ""));
     } else if (log_.is_verbose()) {
       log_.detail(name_of(plan) + ": no report: " + plan.reason);
     }

@@ -60,6 +60,8 @@ void show_plan(const Plan& plan, policy::UtcSeconds now, bool ignore_spread,
   out << ": report " << plan.made.report.report_id << " about " << plan.made.sessions_seen
       << (plan.made.sessions_seen == 1 ? " session" : " sessions");
   if (plan.made.deliveries.empty()) out << ", discarded";
+  if (plan.discovery.as_seen)
+    out << ", by the record that Postfix saw, as DNS failed for 24 h: " << plan.discovery.reason;
   out << '\n';
   for (const Delivery& each : plan.made.deliveries) {
     out << "  to " << policy::escape_untrusted(each.destination) << ' '

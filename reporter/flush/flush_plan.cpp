@@ -40,6 +40,14 @@ Plan plan_for(OpenDay open, bool settled, bool by_name) {
   return plan;
 }
 
+// The record in SEEN, what Postfix saw; none: there is none, or it cannot be used.
+std::optional<policy::TlsrptRecord> usable_record(const std::string& seen) {
+  if (seen.empty()) return std::nullopt;
+  auto chosen = isolate([&seen] { return policy::choose_tlsrpt_record({seen}); });
+  if (!chosen.ok()) return std::nullopt;
+  return *std::move(chosen);
+}
+
 }  // namespace
 
 void set_aside(Plan& plan, std::string_view why) {
@@ -164,16 +172,30 @@ FlushPlanner::LookUps FlushPlanner::look_up(std::span<Plan> plans,
   return look_ups;
 }
 
-void FlushPlanner::unanswered(Plan& plan) {
+// Leaves the action look_up where there is a record to go by.
+Status FlushPlanner::unanswered(Plan& plan) {
   const policy::UtcSeconds now = clock_.now();
   auto first =
       plan.open.note && plan.open.note->first_failure ? *plan.open.note->first_failure : now;
   if (first > now + clocks_differ) first = now;  // Noted by a clock that was ahead.
+  const auto seen = store_.seen_record(plan.open.day, plan.open.domain);
+  // A damaged one is as good as none.
+  if (!seen.ok() && seen.error().code() == Errc::temporary) return seen.error();
+  auto record = seen.ok() ? usable_record(*seen) : std::nullopt;
+  Discovery& discovery = plan.discovery;
   if (clock_.believed() >= first + lookup_patience) {
-    return set_note(plan, "no record: DNS failed for 24 h: " + plan.discovery.reason, true);
+    if (record) {
+      discovery = {DiscoveryOutcome::record, *std::move(record), discovery.reason, true, true};
+    } else {
+      set_note(plan, "no record: DNS failed for 24 h: " + discovery.reason, true);
+    }
+    return Unit{};
   }
-  set_note(plan, "temporary: " + plan.discovery.reason, false);
+  const std::string_view prospect =
+      record ? "; after 24 h the record that Postfix saw counts" : std::string_view();
+  set_note(plan, "temporary: " + discovery.reason + std::string(prospect), false);
   plan.note.first_failure = first;
+  return Unit{};
 }
 
 void FlushPlanner::without_report(Plan& plan) {
@@ -191,8 +213,8 @@ void FlushPlanner::without_report(Plan& plan) {
 Status FlushPlanner::decide(Plan& plan) {
   if (plan.action != PlanAction::look_up) return Unit{};
   if (plan.discovery.outcome == DiscoveryOutcome::temporary) {
-    unanswered(plan);
-    return Unit{};
+    Status done = unanswered(plan);
+    if (!done.ok() || plan.action != PlanAction::look_up) return done;
   }
   if (plan.discovery.outcome == DiscoveryOutcome::broken) {
     set_aside(plan, plan.discovery.reason);

@@ -86,7 +86,7 @@ class FlushPlanner {
   policy::Result<bool> has_something_new(const Plan& plan);
   void judge(Plan& plan, const std::vector<CollectorInfo>& collectors);
   void without_report(Plan& plan);
-  void unanswered(Plan& plan);
+  policy::Status unanswered(Plan& plan);
 
   Store& store_;
   const Settings& settings_;

@@ -81,6 +81,7 @@ policy::Result<MadeReport> ReportMaker::make(policy::UtcDay day, const std::stri
     made.deliveries = plan_deliveries(report->report_id, discovery.record, settings_.bcc, due);
   }
   made.report = *std::move(report);
+  made.report.by_seen_record = discovery.as_seen;
   made.sessions_seen = evaluation->sessions_seen;
   made.proven = std::move(evaluation->proven);
   return made;

@@ -100,6 +100,7 @@ Result<SqliteFactWriter::DomainDay*> SqliteFactWriter::load(const DomainDayKey& 
   SqliteRow row(**query);
   DomainDay entry;
   entry.open = row.integer("open", 0, 1) != 0;
+  entry.record = row.integer("record", SqliteTexts::empty);
   Status good = row.check("domain_day");
   if (!good.ok()) return std::move(good).error();
   if (domain_days_.size() >= max_remembered) domain_days_.clear();
@@ -136,6 +137,25 @@ Status SqliteFactWriter::open(const DomainDayKey& key, DomainDay& entry) {
   if (!update.ok()) return std::move(update).error();
   Status done = (*update)->bind(1, key.day).bind(2, key.domain).bind(3, 1).run();
   if (done.ok()) entry.open = true;
+  return done;
+}
+
+Status SqliteFactWriter::set_seen_record(policy::UtcDay day, std::string_view domain,
+                                         std::string_view record) {
+  const Result<std::optional<std::int64_t>> number = texts_.find(domain);
+  if (!number.ok()) return number.error();
+  if (!*number) return Unit{};
+  const DomainDayKey key{number_of(day), **number};
+  const Result<DomainDay*> entry = load(key);
+  if (!entry.ok()) return entry.error();
+  if (*entry == nullptr) return Unit{};
+  const Result<std::int64_t> id = texts_.intern_record(record);
+  if (!id.ok()) return id.error();
+  if (*id == (*entry)->record) return Unit{};
+  Result<SqliteUse> update = database_.use(sql::set_seen_record);
+  if (!update.ok()) return std::move(update).error();
+  Status done = (*update)->bind(1, key.day).bind(2, key.domain).bind(3, *id).run();
+  if (done.ok()) (*entry)->record = *id;
   return done;
 }
 

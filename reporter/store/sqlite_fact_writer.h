@@ -35,6 +35,9 @@ class SqliteFactWriter {
   // Adds FACT's counts to its row of revision 0. Sessions that have no row (too many domains, no
   // usable domain) are added to REFUSED instead. REQUIRES: a transaction.
   policy::Status add(const policy::Fact& fact, IgnoredCounts& refused);
+  // Keeps RECORD as what Postfix saw last of (DAY, DOMAIN), where that has facts.
+  policy::Status set_seen_record(policy::UtcDay day, std::string_view domain,
+                                 std::string_view record);
   // DAY has something to show, be it only ignored counts.
   policy::Status mention(policy::UtcDay day);
   // Writes what is counted per day; the last step of a transaction.
@@ -56,6 +59,7 @@ class SqliteFactWriter {
   // What is known of a (day, domain) that has facts.
   struct DomainDay {
     bool open = false;
+    std::int64_t record = SqliteTexts::empty;
     std::optional<std::size_t> rows;     // Of revision 0; none: not yet asked.
     std::vector<std::int64_t> policies;  // Of these rows.
   };

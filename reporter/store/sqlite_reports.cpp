@@ -33,6 +33,7 @@ StoredReport read_report(SqliteRow& row, bool with_json) {
   report.file_name = row.text("file_name");
   report.boundary = row.text("boundary");
   report.created_at = row.instant("created_at");
+  report.by_seen_record = row.integer("by_seen_record", 0, 1) != 0;
   if (with_json) report.json_gz = row.blob("json_gz");
   return report;
 }
@@ -142,17 +143,18 @@ Result<std::vector<OpenDay>> SqliteReports::settled_days(policy::UtcDay before,
   }
 }
 
-Result<std::map<policy::UtcDay, std::uint64_t>> SqliteReports::report_counts() {
+Result<std::map<policy::UtcDay, ReportCount>> SqliteReports::report_counts() {
   Result<SqliteUse> query = database_.use(sql::report_counts);
   if (!query.ok()) return std::move(query).error();
-  std::map<policy::UtcDay, std::uint64_t> counts;
+  std::map<policy::UtcDay, ReportCount> counts;
   for (;;) {
     const Result<bool> found = (*query)->step();
     if (!found.ok()) return found.error();
     if (!*found) return counts;
     SqliteRow row(**query);
     const policy::UtcDay day = to_day(row.integer("day", least_day, most_day));
-    counts[day] = static_cast<std::uint64_t>(row.integer("count", 0));
+    counts[day].reports = static_cast<std::uint64_t>(row.integer("count", 0));
+    counts[day].by_seen_record = static_cast<std::uint64_t>(row.integer("by_seen_record", 0));
     Status good = row.check("reports");
     if (!good.ok()) return std::move(good).error();
   }
@@ -296,6 +298,7 @@ Status SqliteReports::insert(const StoredReport& report, std::int64_t domain,
                     .bind(6, report.boundary)
                     .bind(7, created_at)
                     .bind_blob(8, report.json_gz)
+                    .bind(9, report.by_seen_record ? 1 : 0)
                     .run();
   if (!done.ok()) return done;
   const std::int64_t id = database_.last_insert_id();
@@ -372,6 +375,19 @@ Result<std::optional<LookupNote>> SqliteReports::lookup_note(policy::UtcDay day,
   Status good = row.check("look-up of " + std::string(domain));
   if (!good.ok()) return std::move(good).error();
   return std::optional(std::move(note));
+}
+
+Result<std::string> SqliteReports::seen_record(policy::UtcDay day, std::string_view domain) {
+  Result<SqliteUse> query = database_.use(sql::seen_record);
+  if (!query.ok()) return std::move(query).error();
+  const Result<bool> found = (*query)->bind(1, number_of(day)).bind(2, domain).step();
+  if (!found.ok()) return found.error();
+  if (!*found) return std::string();
+  SqliteRow row(**query);
+  std::string record = row.text("record");
+  Status good = row.check("record of " + std::string(domain));
+  if (!good.ok()) return std::move(good).error();
+  return record;
 }
 
 Result<std::vector<LookupNoteInfo>> SqliteReports::lookup_notes() {
@@ -468,8 +484,8 @@ Result<bool> SqliteReports::prune_oldest_day(policy::UtcDay before) {
   }
   if (!day) return false;
   for (const std::string_view text :
-       {sql::delete_facts, sql::delete_domain_days, sql::delete_ignored, sql::delete_lookup_notes,
-        sql::delete_day}) {
+       {sql::delete_facts, sql::delete_domain_days, sql::delete_ignored, sql::delete_lost_datagrams,
+        sql::delete_lookup_notes, sql::delete_day}) {
     Result<SqliteUse> statement = database_.use(text);
     if (!statement.ok()) return std::move(statement).error();
     Status done = (*statement)->bind(1, *day).run();

@@ -21,13 +21,14 @@ class SqliteReports {
   policy::Result<OpenPage> open_days(policy::UtcDay before, std::int64_t after, unsigned limit);
   policy::Result<std::uint64_t> open_domains(policy::UtcDay before);
   policy::Result<std::vector<OpenDay>> settled_days(policy::UtcDay before, std::string_view domain);
-  policy::Result<std::map<policy::UtcDay, std::uint64_t>> report_counts();
+  policy::Result<std::map<policy::UtcDay, ReportCount>> report_counts();
   policy::Result<std::vector<UnreportedCount>> unreported();
   policy::Status close_day(const StoredReport& report, const std::vector<Delivery>& deliveries,
                            std::uint64_t sessions_seen, const std::vector<ProvenPlaintext>& proven);
   policy::Status note_lookup(policy::UtcDay day, std::string_view domain, const LookupNote& note);
   policy::Result<std::optional<LookupNote>> lookup_note(policy::UtcDay day,
                                                         std::string_view domain);
+  policy::Result<std::string> seen_record(policy::UtcDay day, std::string_view domain);
   policy::Result<std::vector<LookupNoteInfo>> lookup_notes();
   policy::Result<StoredReport> report(std::int64_t report_id);
   policy::Result<std::vector<StoredReport>> reports(std::optional<policy::UtcDay> day);

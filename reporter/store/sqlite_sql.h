@@ -31,11 +31,14 @@ inline constexpr std::string_view open_rows_by_policy =
     "SELECT policy, count(*) FROM fact WHERE day = ?1 AND domain = ?2 AND revision = 0 "
     "GROUP BY policy";
 inline constexpr std::string_view find_domain_day =
-    "SELECT open FROM domain_day WHERE day = ?1 AND domain = ?2";
+    "SELECT open, record FROM domain_day WHERE day = ?1 AND domain = ?2";
 inline constexpr std::string_view add_domain_day =
-    "INSERT INTO domain_day (day, domain, open, last_revision) VALUES (?1, ?2, ?3, 0)";
+    "INSERT INTO domain_day (day, domain, open, last_revision, record) "
+    "VALUES (?1, ?2, ?3, 0, 0)";
 inline constexpr std::string_view set_domain_day_open =
     "UPDATE domain_day SET open = ?3 WHERE day = ?1 AND domain = ?2";
+inline constexpr std::string_view set_seen_record =
+    "UPDATE domain_day SET record = ?3 WHERE day = ?1 AND domain = ?2";
 inline constexpr std::string_view day_domains = "SELECT domains FROM day WHERE day = ?1";
 inline constexpr std::string_view set_day_domains =
     "INSERT INTO day (day, domains) VALUES (?1, ?2) ON CONFLICT (day) DO UPDATE SET domains = ?2";
@@ -44,6 +47,9 @@ inline constexpr std::string_view set_day_domains =
 inline constexpr std::string_view add_ignored =
     "INSERT INTO ignored (day, kind, sessions) VALUES (?1, ?2, ?3) "
     "ON CONFLICT (day, kind) DO UPDATE SET sessions = sessions + ?3";
+inline constexpr std::string_view add_lost_datagrams =
+    "INSERT INTO lost_datagram (day, kind, count, last) VALUES (?1, ?2, ?3, ?4) "
+    "ON CONFLICT (day, kind) DO UPDATE SET count = count + ?3, last = max(last, ?4)";
 // ?3: how many are kept a day.
 inline constexpr std::string_view add_not_understood =
     "INSERT INTO not_understood (day, number, line) SELECT ?1, n.count, ?2 "
@@ -99,6 +105,8 @@ inline constexpr std::string_view facts =
     "helo.value, reason.value, sending, relay.value, service.value, f.source, f.epoch, f.minute";
 inline constexpr std::string_view ignored_of_day =
     "SELECT kind, sessions FROM ignored WHERE day = ?1";
+inline constexpr std::string_view lost_datagrams_of_day =
+    "SELECT kind, count, last FROM lost_datagram WHERE day = ?1";
 // ?3 and ?4 are the first and the last instant of the window.
 inline constexpr std::string_view tls_logged =
     "SELECT 1 FROM tls_logged AS l JOIN text AS r ON r.id = l.relay "
@@ -137,6 +145,9 @@ inline constexpr std::string_view settled_days =
     "ON r.day = d.day AND r.domain = d.domain AND r.revision = d.last_revision "
     "WHERE t.value = ?2 AND y.day < ?1 AND d.open = 0 AND EXISTS (SELECT 1 FROM fact AS f "
     "WHERE f.day = d.day AND f.domain = d.domain AND f.revision = 0) ORDER BY d.day";
+inline constexpr std::string_view seen_record =
+    "SELECT r.value FROM domain_day AS d JOIN text AS t ON t.id = d.domain "
+    "LEFT JOIN text AS r ON r.id = d.record WHERE d.day = ?1 AND t.value = ?2";
 inline constexpr std::string_view domain_day_of =
     "SELECT d.domain, d.open, d.last_revision FROM domain_day AS d "
     "JOIN text AS t ON t.id = d.domain WHERE d.day = ?1 AND t.value = ?2";
@@ -184,7 +195,7 @@ inline constexpr std::string_view reopen_domain_day =
     "WHERE day = ?1 AND domain = ?2";
 inline constexpr std::string_view add_report =
     "INSERT INTO report (day, domain, revision, report_id, file_name, boundary, created_at, "
-    "json_gz) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    "json_gz, by_seen_record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 inline constexpr std::string_view add_delivery =
     "INSERT INTO delivery (report, destination, message_id, state, attempts, created_at, "
     "not_before, last_error, set_aside_by) VALUES (?1, ?2, ?3, 1, 0, ?4, ?5, '', '')";
@@ -206,15 +217,17 @@ inline constexpr std::string_view lookup_notes =
 // Reports. ?1: the day, NULL for all of them.
 inline constexpr std::string_view report =
     "SELECT r.id, r.day, t.value, r.revision, r.report_id, r.file_name, r.boundary, "
-    "r.created_at, r.json_gz FROM report AS r LEFT JOIN text AS t ON t.id = r.domain "
+    "r.created_at, r.by_seen_record, r.json_gz FROM report AS r LEFT JOIN text AS t ON t.id = "
+    "r.domain "
     "WHERE r.id = ?1";
 inline constexpr std::string_view reports =
     "SELECT r.id, r.day, t.value, r.revision, r.report_id, r.file_name, r.boundary, "
-    "r.created_at, r.json_gz FROM report AS r LEFT JOIN text AS t ON t.id = r.domain "
+    "r.created_at, r.by_seen_record, r.json_gz FROM report AS r LEFT JOIN text AS t ON t.id = "
+    "r.domain "
     "WHERE ?1 IS NULL OR r.day = ?1 ORDER BY r.day, t.value, r.revision";
 inline constexpr std::string_view list_reports =
     "SELECT r.id, r.day, t.value, r.revision, r.report_id, r.file_name, r.boundary, "
-    "r.created_at FROM report AS r LEFT JOIN text AS t ON t.id = r.domain "
+    "r.created_at, r.by_seen_record FROM report AS r LEFT JOIN text AS t ON t.id = r.domain "
     "WHERE ?1 IS NULL OR r.day = ?1 ORDER BY r.day, t.value, r.revision";
 
 // Deliveries; state 1 is pending. A filter is ?4 day and ?5 domain, NULL for all of them; ?3 is 0
@@ -275,7 +288,7 @@ inline constexpr std::string_view delivery_counts =
     "min(d.created_at) FROM delivery AS d JOIN report AS r ON r.id = d.report "
     "GROUP BY r.day, d.state, aside ORDER BY r.day, d.state, aside";
 inline constexpr std::string_view report_counts =
-    "SELECT day, count(*) FROM report GROUP BY day ORDER BY day";
+    "SELECT day, count(*), sum(by_seen_record) FROM report GROUP BY day ORDER BY day";
 // By way of the notes: most settled days have a report and none, and their facts are not read.
 inline constexpr std::string_view unreported =
     "SELECT day, note, count(*), sum(sessions) AS all_sessions FROM ("
@@ -339,6 +352,8 @@ inline constexpr std::string_view oldest_day = "SELECT min(day) FROM day WHERE d
 inline constexpr std::string_view delete_facts = "DELETE FROM fact WHERE day = ?1";
 inline constexpr std::string_view delete_domain_days = "DELETE FROM domain_day WHERE day = ?1";
 inline constexpr std::string_view delete_ignored = "DELETE FROM ignored WHERE day = ?1";
+inline constexpr std::string_view delete_lost_datagrams =
+    "DELETE FROM lost_datagram WHERE day = ?1";
 inline constexpr std::string_view delete_lookup_notes = "DELETE FROM lookup_note WHERE day = ?1";
 inline constexpr std::string_view delete_day = "DELETE FROM day WHERE day = ?1";
 inline constexpr std::string_view delete_not_understood =
@@ -359,7 +374,8 @@ inline constexpr std::string_view delete_policies =
     "DELETE FROM policy WHERE id NOT IN (SELECT policy FROM fact)";
 inline constexpr std::string_view delete_texts =
     "DELETE FROM text WHERE id <> 0 AND id NOT IN ("
-    "SELECT domain FROM domain_day UNION ALL SELECT domain FROM fact "
+    "SELECT domain FROM domain_day UNION ALL SELECT record FROM domain_day "
+    "UNION ALL SELECT domain FROM fact "
     "UNION ALL SELECT mx_host FROM fact UNION ALL SELECT mx_ip FROM fact "
     "UNION ALL SELECT helo FROM fact UNION ALL SELECT service FROM fact "
     "UNION ALL SELECT relay FROM fact UNION ALL SELECT sending_ip FROM fact "

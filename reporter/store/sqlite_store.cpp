@@ -107,7 +107,8 @@ Status SqliteStore::write(const Batch& batch) {
                .run();
     if (!done.ok()) return done;
   }
-  Status done = write_seen(batch);
+  Status done = write_lost(batch);
+  if (done.ok()) done = write_seen(batch);
   if (done.ok()) done = facts_.finish();
   if (!done.ok()) return done;
 
@@ -123,8 +124,29 @@ Status SqliteStore::write(const Batch& batch) {
       .run();
 }
 
-// Samples, TLS lines and handshakes of BATCH.
+Status SqliteStore::write_lost(const Batch& batch) {
+  for (const auto& [key, lost] : batch.lost_datagrams) {
+    Status done = facts_.mention(key.first);
+    if (!done.ok()) return done;
+    Result<SqliteUse> statement = database_.use(sql::add_lost_datagrams);
+    if (!statement.ok()) return std::move(statement).error();
+    done = (*statement)
+               ->bind(1, number_of(key.first))
+               .bind(2, static_cast<std::int64_t>(key.second))
+               .bind(3, static_cast<std::int64_t>(lost.count))
+               .bind(4, policy::unix_seconds(lost.last))
+               .run();
+    if (!done.ok()) return done;
+  }
+  return Unit{};
+}
+
+// Samples, TLS lines, handshakes and records of BATCH.
 Status SqliteStore::write_seen(const Batch& batch) {
+  for (const auto& [key, record] : batch.seen_records) {
+    Status done = facts_.set_seen_record(key.first, key.second, record);
+    if (!done.ok()) return done;
+  }
   for (const NotUnderstood& sample : batch.not_understood) {
     Result<SqliteUse> statement = database_.use(sql::add_not_understood);
     if (!statement.ok()) return std::move(statement).error();
@@ -234,6 +256,27 @@ Result<std::map<Ignored, std::uint64_t>> SqliteStore::ignored(policy::UtcDay day
     Status good = row.check("ignored sessions of " + policy::to_text(day));
     if (!good.ok()) return std::move(good).error();
     counts[kind] = sessions;
+  }
+}
+
+Result<std::map<policy::DatagramLoss, LostDatagrams>> SqliteStore::lost_datagrams(
+    policy::UtcDay day) {
+  Result<SqliteUse> query = database_.use(sql::lost_datagrams_of_day);
+  if (!query.ok()) return std::move(query).error();
+  (*query)->bind(1, number_of(day));
+  std::map<policy::DatagramLoss, LostDatagrams> found;
+  for (;;) {
+    const Result<bool> more = (*query)->step();
+    if (!more.ok()) return more.error();
+    if (!*more) return found;
+    SqliteRow row(**query);
+    const auto kind = static_cast<policy::DatagramLoss>(row.integer("kind", 0, 255));
+    if (policy::to_text(kind).empty()) row.fault("kind", "is unknown");
+    const auto count = static_cast<std::uint64_t>(row.integer("count", 0));
+    const policy::UtcSeconds last = row.instant("last");
+    Status good = row.check("lost datagrams of " + policy::to_text(day));
+    if (!good.ok()) return std::move(good).error();
+    found[kind] = {count, last};
   }
 }
 
@@ -349,7 +392,7 @@ Result<std::vector<OpenDay>> SqliteStore::settled_days(policy::UtcDay before,
   return reports_.settled_days(before, domain);
 }
 
-Result<std::map<policy::UtcDay, std::uint64_t>> SqliteStore::report_counts() {
+Result<std::map<policy::UtcDay, ReportCount>> SqliteStore::report_counts() {
   return reports_.report_counts();
 }
 
@@ -372,6 +415,10 @@ Status SqliteStore::note_lookup(policy::UtcDay day, std::string_view domain,
 Result<std::optional<LookupNote>> SqliteStore::lookup_note(policy::UtcDay day,
                                                            std::string_view domain) {
   return reports_.lookup_note(day, domain);
+}
+
+Result<std::string> SqliteStore::seen_record(policy::UtcDay day, std::string_view domain) {
+  return reports_.seen_record(day, domain);
 }
 
 Result<std::vector<LookupNoteInfo>> SqliteStore::lookup_notes() { return reports_.lookup_notes(); }

@@ -47,6 +47,8 @@ class SqliteStore final : public Store {
   policy::Result<std::vector<policy::Fact>> facts(policy::UtcDay day, std::string_view domain,
                                                   std::optional<std::uint32_t> revision) override;
   policy::Result<std::map<policy::Ignored, std::uint64_t>> ignored(policy::UtcDay day) override;
+  policy::Result<std::map<policy::DatagramLoss, LostDatagrams>> lost_datagrams(
+      policy::UtcDay day) override;
   policy::Result<bool> tls_logged(std::string_view relay, std::string_view service,
                                   policy::UtcSeconds instant) override;
   policy::Result<std::vector<CollectorInfo>> collectors() override;
@@ -59,7 +61,7 @@ class SqliteStore final : public Store {
   policy::Result<std::uint64_t> open_domains(policy::UtcDay before) override;
   policy::Result<std::vector<OpenDay>> settled_days(policy::UtcDay before,
                                                     std::string_view domain) override;
-  policy::Result<std::map<policy::UtcDay, std::uint64_t>> report_counts() override;
+  policy::Result<std::map<policy::UtcDay, ReportCount>> report_counts() override;
   policy::Result<std::vector<UnreportedCount>> unreported() override;
   policy::Status close_day(const StoredReport& report, const std::vector<Delivery>& deliveries,
                            std::uint64_t sessions_seen,
@@ -68,6 +70,7 @@ class SqliteStore final : public Store {
                              const LookupNote& note) override;
   policy::Result<std::optional<LookupNote>> lookup_note(policy::UtcDay day,
                                                         std::string_view domain) override;
+  policy::Result<std::string> seen_record(policy::UtcDay day, std::string_view domain) override;
   policy::Result<std::vector<LookupNoteInfo>> lookup_notes() override;
   policy::Status grouped(const std::function<policy::Status()>& work) override;
   policy::Result<DuePage> due(policy::UtcSeconds now, bool ignore_spread, const DueCursor& after,
@@ -101,6 +104,7 @@ class SqliteStore final : public Store {
 
  private:
   policy::Status write(const Batch& batch);
+  policy::Status write_lost(const Batch& batch);
   policy::Status write_seen(const Batch& batch);
   policy::Status write_handshake(const Batch::MxHandshake& handshake);
   policy::Status forget_if_changed();

@@ -51,6 +51,10 @@ Result<std::int64_t> SqliteTexts::intern(std::string_view text) {
   return intern_stored(text, max_text);
 }
 
+Result<std::int64_t> SqliteTexts::intern_record(std::string_view record) {
+  return intern_stored(record, policy::max_seen_record);
+}
+
 Result<std::optional<std::int64_t>> SqliteTexts::find_stored(std::string_view text,
                                                              std::size_t max_size) {
   if (text.empty()) return std::optional(empty);

@@ -37,6 +37,8 @@ class SqliteTexts {
   policy::Result<std::optional<std::int64_t>> find(std::string_view text);
   // The number of TEXT, stored where it was not. REQUIRES: a transaction.
   policy::Result<std::int64_t> intern(std::string_view text);
+  // The same for a TLSRPT record, which may have up to policy::max_seen_record octets.
+  policy::Result<std::int64_t> intern_record(std::string_view record);
   policy::Result<std::optional<std::int64_t>> find(const policy::AppliedPolicy& policy);
   policy::Result<std::int64_t> intern(const policy::AppliedPolicy& policy);
 

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "policy/datagram_loss.h"
 #include "policy/fact.h"
 #include "policy/result.h"
 
@@ -36,6 +37,12 @@ struct NotUnderstood {
   std::string text;
 };
 
+// TLSRPT datagrams that were lost for one reason.
+struct LostDatagrams {
+  std::uint64_t count = 0;  // Or times, see policy::DatagramLoss.
+  policy::UtcSeconds last{};
+};
+
 // Everything a collector has learned since its last commit; one transaction.
 struct Batch {
   std::string relay;   // Key of the state, together with source.
@@ -47,6 +54,7 @@ struct Batch {
   std::vector<policy::Fact> facts;
   std::map<std::pair<policy::UtcDay, policy::Ignored>, std::uint64_t> ignored;
   std::vector<NotUnderstood> not_understood;  // The store keeps the first 20 a day.
+  std::map<std::pair<policy::UtcDay, policy::DatagramLoss>, LostDatagrams> lost_datagrams;
   // (relay host, service) → instants at which an `established to` line was logged, as first and
   // last of each UTC day: what no_tls_seen is judged by.
   struct TlsLogged {
@@ -63,6 +71,9 @@ struct Batch {
     policy::UtcDay day{};
   };
   std::vector<MxHandshake> mx_handshakes;
+  // The TLSRPT record that Postfix saw last of a (day, domain), at most policy::max_seen_record
+  // octets: evidence for where DNS fails later. Kept for what has facts.
+  std::map<std::pair<policy::UtcDay, std::string>, std::string> seen_records;
 };
 
 struct StoreLimits {
@@ -87,6 +98,12 @@ struct StoredReport {
   std::string json_gz;
   std::string boundary;
   policy::UtcSeconds created_at{};  // The Date of its messages.
+  bool by_seen_record = false;      // DNS failed: it goes where the record that Postfix saw says.
+};
+
+struct ReportCount {
+  std::uint64_t reports = 0;
+  std::uint64_t by_seen_record = 0;  // Of these.
 };
 
 enum class DeliveryState : std::uint8_t { pending = 1, sent = 2, failed = 3, expired = 4 };
@@ -253,6 +270,9 @@ struct CollectorTrouble {
   std::optional<policy::UtcSeconds> until;  // None: it lasts.
 };
 
+// Begins the name of a trouble: the log tells of TLSRPT datagrams that do not come.
+inline constexpr std::string_view missing_datagrams = "no datagrams for ";
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -281,6 +301,8 @@ class Store {
   virtual policy::Result<std::vector<policy::Fact>> facts(
       policy::UtcDay day, std::string_view domain, std::optional<std::uint32_t> revision) = 0;
   virtual policy::Result<std::map<policy::Ignored, std::uint64_t>> ignored(policy::UtcDay day) = 0;
+  virtual policy::Result<std::map<policy::DatagramLoss, LostDatagrams>> lost_datagrams(
+      policy::UtcDay day) = 0;
   // Whether SERVICE of RELAY logged an `established to` line within 24 h of INSTANT.
   virtual policy::Result<bool> tls_logged(std::string_view relay, std::string_view service,
                                           policy::UtcSeconds instant) = 0;
@@ -298,7 +320,7 @@ class Store {
   // some hundred failures.
   virtual policy::Result<RecentMail> recent_mail(policy::UtcSeconds since) = 0;
   // How many reports there are of each day.
-  virtual policy::Result<std::map<policy::UtcDay, std::uint64_t>> report_counts() = 0;
+  virtual policy::Result<std::map<policy::UtcDay, ReportCount>> report_counts() = 0;
   // By day, the most sessions first.
   virtual policy::Result<std::vector<UnreportedCount>> unreported() = 0;
   // Notes of (day, domain)s that are still open, by day, domain.
@@ -344,6 +366,8 @@ class Store {
                                      const LookupNote& note) = 0;
   virtual policy::Result<std::optional<LookupNote>> lookup_note(policy::UtcDay day,
                                                                 std::string_view domain) = 0;
+  // What was kept last of Batch::seen_records; empty: nothing.
+  virtual policy::Result<std::string> seen_record(policy::UtcDay day, std::string_view domain) = 0;
   // Deliveries that FILTER means, that are pending and due at NOW (with IGNORE_SPREAD: every one
   // that was never tried, too), that nobody has claimed and this version has not set aside;
   // earliest first, after AFTER, at most LIMIT (damaged ones included): for reading all of them

@@ -28,9 +28,12 @@ def datagram_number(path):
     """The number of the last datagram that the only collector has committed, 0 before the first."""
     with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
         states = database.execute("SELECT pending FROM collector").fetchall()
-    if not states:
-        return 0
-    octets = Octets(bytes(states[0][0]))
+    return number_in(states[0][0]) if states else 0
+
+
+def number_in(pending):
+    """The same from the pending state of a collector."""
+    octets = Octets(bytes(pending))
     octets.text()  # The reader's memory.
     octets.text()  # The correlator's.
     return octets.number() if octets.octets else 0

@@ -35,7 +35,7 @@ def stored_counts(path):
             "not_understood": rows(database, "not_understood"),
             "tls_logged": resolve(rows(database, "tls_logged"), texts, ("relay", "service")),
             "mx_handshake": resolve(rows(database, "mx_handshake"), texts, ("mx_host", "mx_ip")),
-            "domain_day": resolve(rows(database, "domain_day"), texts, ("domain",)),
+            "domain_day": resolve(rows(database, "domain_day"), texts, ("domain", "record")),
         }
     return {table: sorted(map(repr, rows_)) for table, rows_ in found.items()}
 

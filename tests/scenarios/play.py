@@ -1,5 +1,7 @@
 """Plays a story: does its steps with the real programs and collects complaints."""
 
+import collections
+import itertools
 import json
 import pathlib
 import signal
@@ -11,11 +13,17 @@ import expectations
 import instants
 import received
 import receivers
-from programs import Programs
+import tls_sessions
+from programs import Programs, SUBMITTER
 from scenario_file import FormatError
+from tlsrpt_daemon import TlsrptDaemon
 
 HANGS_WITHIN_S = 120
 POLL_S = 0.02
+
+
+def is_lost(number, every):
+    return every is not None and number % int(every) == 0
 
 
 class Play:
@@ -34,6 +42,9 @@ class Play:
         self.ledger = expectations.Ledger()
         self.complaints = []
         self.servers = []
+        self.daemon = TlsrptDaemon(self.programs, "relay1")
+        self.held_lines = None  # While syslog stands still: by the name of the log.
+        self.tls_sessions = 0
 
     def play(self):
         """Complaints, each with its place; empty: the story came true."""
@@ -44,6 +55,7 @@ class Play:
             self.do_steps()
         finally:
             self.programs.unlock()
+            self.daemon.close()
             for server in self.servers:
                 server.shutdown()
                 server.server_close()
@@ -58,6 +70,7 @@ class Play:
             act = getattr(self, f"do_{step.word}")
             try:
                 act(step)
+                self.daemon.settle()
             except (ValueError, KeyError, IndexError) as error:
                 raise FormatError(f"{self.place(step.number)}: {error}") from error
             except received.Malformed as error:
@@ -135,6 +148,61 @@ class Play:
             for number in range(1, int(count) + 1):
                 log.write(delivery_log.delivery_lines(
                     instants.to_text(instant), relay, domain, kind, number, options))
+
+    def do_tls(self, step):
+        domain, kind, count, *words = step.words
+        options = dict(word.split("=", 1) for word in words)
+        if kind not in tls_sessions.KINDS or set(options) - tls_sessions.OPTIONS:
+            raise ValueError(f"no such kind or option: {step.rest}")
+        if "carries" in options:
+            report = f"{options['carries']}@{SUBMITTER}"
+            options["carries"] = self.ledger.accepted[report].message_id
+        if "record" in options:
+            options["record"] = f"v=TLSRPTv1; rua={options['record']}"
+        smtp = self.daemon.smtp_processes(int(options.get("processes", "1")))
+        logged = [[] for _ in smtp]
+        for number in range(1, int(count) + 1):
+            self.tls_sessions += 1
+            session = tls_sessions.TlsSession(kind, domain, self.tls_sessions, options)
+            sender = smtp[number % len(smtp)]
+            if not is_lost(number, options.get("lost-datagrams")) and session.datagram():
+                self.daemon.expected += sender.send(session.datagram())
+            if not is_lost(number, options.get("lost-lines")):
+                pid = sender.pid + (50000 if options.get("pid") == "foreign" else 0)
+                logged[number % len(smtp)] += [f"{program}[{pid}]: {text}"
+                                               for program, text in session.lines()]
+        self.write_log(options.get("log", "relay1"),
+                       (text for texts in itertools.zip_longest(*logged) for text in texts if text))
+
+    def write_log(self, name, texts):
+        stamp = instants.to_text(self.programs.now())
+        lines = "".join(f"{stamp} relay1 postfix/{text}\n" for text in texts)
+        if self.held_lines is not None:
+            self.held_lines[name] += lines
+            return
+        with open(self.programs.log(name), "a", encoding="utf-8") as log:
+            log.write(lines)
+
+    def do_syslog(self, step):
+        if step.rest == "stands":
+            self.held_lines = collections.defaultdict(str)
+        elif step.rest == "goes on":
+            for name, lines in self.held_lines.items():
+                with open(self.programs.log(name), "a", encoding="utf-8") as log:
+                    log.write(lines)
+            self.held_lines = None
+        else:
+            raise ValueError("syslog stands | goes on")
+
+    def do_daemon(self, step):
+        if step.rest == "start":
+            self.daemon.start()
+        elif step.rest in ("stop", "kill"):
+            how = signal.SIGTERM if step.rest == "stop" else signal.SIGKILL
+            self.complaints += [f"{self.place(step.number)}: {each}"
+                                for each in self.daemon.stop(how)]
+        else:
+            raise ValueError("daemon start | stop | kill")
 
     def do_collect(self, step):
         for relay in step.words or self.programs.relays:

@@ -47,7 +47,7 @@ class Programs:
 
     def configuration(self, relay):
         """The path of the configuration file, written afresh."""
-        options = dict(self.options, relay_name=relay, log_source=f"file:{self.log(relay)}")
+        options = {"log_source": f"file:{self.log(relay)}", **self.options, "relay_name": relay}
         path = self.folder / f"{relay}.conf"
         path.write_text("".join(f"{name} = {value}\n" for name, value in options.items()),
                         encoding="utf-8")

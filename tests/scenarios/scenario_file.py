@@ -23,6 +23,18 @@ The world:
   at INSTANT                   moves the clock: 2026-11-23T00:20:00Z, +15m, -30d
   sessions DOMAIN KIND N       Postfix logs N deliveries to DOMAIN, see delivery_log.py; KEY=VALUE
                                behind: mx= ip= relay= service= at=INSTANT
+  daemon WORD                  start: tlsrpt-milter runs, reads the log of relay1 and receives on a
+                               TLSRPT socket, until stop (SIGTERM) or kill (SIGKILL). While it
+                               runs, each step ends when it has committed all there is
+  tls DOMAIN KIND N            Postfix 3.10 makes N TLS sessions on relay1: lines in the log, and
+                               datagrams to that socket. KIND: success, certificate-expired,
+                               validation-failure, or resumed, which it does not report. KEY=VALUE
+                               behind: mx= ip=; record= the rua of the TLSRPT record that it saw;
+                               processes= so many smtp(8) in turns, their lines in between one
+                               another; lost-datagrams=K, lost-lines=K: those of each K-th session;
+                               pid=foreign: the log has other pids, as of a container; carries=
+                               the report that is the mail; log= another log of the daemon
+  syslog stands                lines of `tls` are kept back until `syslog goes on`
   collect [RELAY]              the collectors (or that one) read all that is new in their logs
   store SQL                    changes rows behind the store's back, as a damaged disk would
   disk OCTETS                  nothing can be written behind so many octets of a file, from now on,
@@ -64,7 +76,7 @@ import dataclasses
 import pathlib
 import re
 
-STEPS = {"certificate", "disk", "hours", "story:", "option", "relay", "file", "dns", "receiver", "at", "sessions", "collect",
+STEPS = {"certificate", "daemon", "tls", "syslog", "disk", "hours", "story:", "option", "relay", "file", "dns", "receiver", "at", "sessions", "collect",
          "store", "lock", "flush", "status", "summary", "reported", "files"}
 WITH_LINES = {"file", "flush", "hours", "status", "summary"}
 # The expectations that stand below a step.
@@ -74,7 +86,7 @@ EXPECTED = {
     "status": {"exit", "says", "is", "is not"},
     "summary": {"exit", "says", "is", "is not"},
 }
-WORDS_AFTER = {"certificate": 2, "disk": 1, "hours": 1, "option": 3, "relay": 1, "file": 1, "dns": 2, "receiver": 2, "at": 1, "sessions": 3,
+WORDS_AFTER = {"certificate": 2, "daemon": 1, "tls": 3, "syslog": 1, "disk": 1, "hours": 1, "option": 3, "relay": 1, "file": 1, "dns": 2, "receiver": 2, "at": 1, "sessions": 3,
                "store": 1, "lock": 1, "summary": 1, "reported": 3, "files": 1}
 JSON_VALUE = re.compile(r"[a-z-]+(\[[^\]]*\])?(\.[a-z-]+(\[[^\]]*\])?)*=")
 

@@ -47,20 +47,27 @@ class FlushWorld : public ::testing::Test {
     store_ = *std::move(store);
   }
 
-  // What a collector has counted: FACTS, after having read up to READ_UNTIL.
-  void count(std::vector<policy::Fact> facts,
-             std::string_view read_until = "2026-11-23T00:15:00Z") {
+  // What a collector has counted: FACTS, after having read up to READ_UNTIL; Postfix saw RECORD.
+  void count(std::vector<policy::Fact> facts, std::string_view read_until = "2026-11-23T00:15:00Z",
+             std::string_view record = {}) {
     reporter::Batch batch;
     batch.relay = "relay1";
     batch.source = "file:/var/log/mail.log";
     batch.state.read_until = at(read_until);
     batch.committed_at = clock_.now();
+    for (const policy::Fact& fact : facts) {
+      if (!record.empty()) batch.seen_records[{fact.day, fact.domain}] = record;
+    }
     batch.facts = std::move(facts);
     const auto committed = store_->commit(batch);
     ASSERT_TRUE(committed.ok()) << committed.error().message();
   }
   void count(const std::string& domain, std::uint64_t sessions = 1) {
     count({report_fact(domain, policy::Outcome::success, sessions)});
+  }
+  // One session of DOMAIN, with RECORD as Postfix saw it.
+  void count_seen(const std::string& domain, std::string_view record) {
+    count({report_fact(domain, policy::Outcome::success, 1)}, "2026-11-23T00:15:00Z", record);
   }
   // Changes rows behind the store's back.
   void damage(const std::string& sql) const {

@@ -24,6 +24,16 @@ TEST(DatagramJoinState, RestoreIsTotal) {
   EXPECT_TRUE(world.join().restore(good).ok());
 }
 
+TEST(DatagramJoinState, TheRecordThatPostfixSawOutlivesTheWait) {
+  JoinWorld world;
+  world.datagram(0, 7, success_datagram("a.example")).datagram(0, 8, success_datagram("b.example"));
+  ASSERT_TRUE(world.restart(1));
+  world.line(0, established_line(7, "a.example")).line(0, tlsrpt_line(7, "a.example"));
+  world.line(0, delivery_line(7, "a.example")).end(2000);
+  // One with its line, one alone.
+  EXPECT_EQ(world.sink.records, std::vector<std::string>(2, "v=TLSRPTv1;rua=mailto:r@x.example"));
+}
+
 TEST(DatagramJoinState, WhereDatagramsAreNoLongerExpectedWhatWaitsIsCounted) {
   JoinWorld world;
   world.line(0, established_line(7, "a.example")).line(0, tlsrpt_line(7, "a.example"));

@@ -132,6 +132,37 @@ TEST(DatagramJoin, PostfixSaysThatADatagramWasNotSent) {
   EXPECT_EQ(world.sink.seen, (Seen{log_success, both_success}));
 }
 
+TEST(DatagramJoin, WherePostfixSendsElsewhereLinesStopWaiting) {
+  JoinWorld world;
+  for (int second = 0; second < 2000; ++second) log_session(world, second);
+  EXPECT_TRUE(world.join().misses_datagrams());
+  // Those of the first thousand whose ten minutes are over, and all that came after them.
+  EXPECT_EQ(world.sink.seen.size(), 2000U);
+  for (int second = 2000; second < 5000; ++second) log_session(world, second);
+  EXPECT_EQ(world.sink.seen.size(), 5000U);
+  // A day's memory of the first thousand, half a minute's of all others.
+  EXPECT_LT(world.join().state(join_start).size(), 150'000U);
+  // A datagram whose line was just counted is not counted, and from now on lines wait.
+  world.datagram(4999, 7, success_datagram("a.example"));
+  EXPECT_FALSE(world.join().misses_datagrams());
+  log_session(world, 5100);
+  EXPECT_EQ(world.sink.seen.size(), 5000U);
+  world.datagram(5101, 7, success_datagram("a.example")).end(9000);
+  EXPECT_EQ(world.sink.seen.size(), 5001U);
+  EXPECT_EQ(world.sink.seen.back(), both_success);
+}
+
+TEST(DatagramJoin, ANewLifeWaitsAgainForWhatLiesInTheSocket) {
+  JoinWorld world;
+  for (int second = 0; second < 2000; ++second) log_session(world, second);
+  ASSERT_TRUE(world.restart(2000));
+  EXPECT_FALSE(world.join().misses_datagrams());
+  log_session(world, 2001);
+  EXPECT_EQ(world.sink.seen.size(), 2000U);
+  world.datagram(2002, 7, success_datagram("a.example")).end(9000);
+  EXPECT_EQ(world.sink.seen.size(), 2001U);
+}
+
 TEST(DatagramJoin, LogThatLagsFindsItsDatagramsWaiting) {
   JoinWorld world;
   for (int second = 0; second < 3600; second += 100)

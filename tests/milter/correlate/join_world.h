@@ -20,6 +20,7 @@ class JoinedSink final : public SessionSink {
  public:
   void count(const Session& session) override {
     messages += session.messages;
+    if (!session.record.empty()) records.emplace_back(session.record);
     if (session.sessions == 0) return;
     std::string text = policy::to_text(policy::day_of(session.at)).substr(8) + " ";
     text.append(session.domain).append(" ").append(session.mx_host).append("[");
@@ -52,6 +53,7 @@ class JoinedSink final : public SessionSink {
   }
 
   std::vector<std::string> seen;
+  std::vector<std::string> records;  // That Postfix saw, of each session that has one.
   unsigned messages = 0;
 };
 

@@ -66,6 +66,25 @@ TEST_F(TallyTest, EqualFactsAreOneRow) {
   EXPECT_EQ(tally.batch().facts.size(), 0U);
 }
 
+TEST_F(TallyTest, TheLastRecordThatPostfixSawIsToldOnceADay) {
+  Tally tally = make_tally();
+  Session seen = session(Outcome::success);
+  seen.source = policy::Source::both;
+  tally.count(session(Outcome::success));
+  for (const std::string_view record : {"first", "first", "second"}) {
+    seen.record = record;
+    tally.count(seen);
+  }
+  seen.at += std::chrono::hours(24);
+  tally.count(seen);
+  const auto day = policy::day_of(noon);
+  const decltype(reporter::Batch::seen_records) expected{
+      {{day, "a.example"}, "second"}, {{day + std::chrono::days(1), "a.example"}, "second"}};
+  EXPECT_EQ(tally.batch().seen_records, expected);
+  tally.clear();
+  EXPECT_TRUE(tally.batch().seen_records.empty());
+}
+
 TEST_F(TallyTest, PolicyDomainOfTlsaIsTheMxHost) {
   Tally tally = make_tally();
   Session tlsa = session(Outcome::success);

@@ -25,8 +25,8 @@ TEST_F(DatagramFactsTest, PolicyDomainIsFilledFromTheDomainAndBothAreFolded) {
   const auto facts = read(R"({"d":"FLAX.Test","policies":[{"policy-type":9,"t":0,"f":0}]})");
   EXPECT_EQ(facts.domain, "flax.test");
   ASSERT_EQ(facts.sessions.size(), 1U);
-  EXPECT_EQ(facts.sessions[0].policy->type, PolicyType::no_policy_found);
-  EXPECT_EQ(facts.sessions[0].policy->policy_domain, "flax.test");
+  EXPECT_EQ(facts.sessions[0].policy->applied.type, PolicyType::no_policy_found);
+  EXPECT_EQ(facts.sessions[0].policy->applied.policy_domain, "flax.test");
   EXPECT_EQ(facts.sessions[0].outcome, Outcome::success);
 }
 
@@ -35,7 +35,7 @@ TEST_F(DatagramFactsTest, StringsAndPatternsStayAsGivenInTheirOrder) {
       read(R"({"d":"a.example","policies":[{"policy-type":2,"policy-domain":"A.example",)"
            R"("policy-string":["version: STSv1","mx: b","mx: a"],"mx-host":["b","*.A.example"],)"
            R"("t":0,"f":0}]})");
-  const policy::AppliedPolicy& policy = *facts.sessions.at(0).policy;
+  const policy::AppliedPolicy& policy = facts.sessions.at(0).policy->applied;
   EXPECT_EQ(policy.policy_domain, "A.example");
   EXPECT_EQ(policy.policy_string, (std::vector<std::string>{"version: STSv1", "mx: b", "mx: a"}));
   EXPECT_EQ(policy.mx_host, (std::vector<std::string>{"b", "*.A.example"}));
@@ -75,6 +75,19 @@ TEST_F(DatagramFactsTest, SuccessAfterAFailureIsASuccess) {
       read(R"({"d":"a.example","policies":[{"policy-type":9,"failure-details":[{"c":201}],)"
            R"("t":1,"f":0}]})");
   EXPECT_EQ(facts.sessions.at(0).outcome, Outcome::success);
+}
+
+TEST_F(DatagramFactsTest, TheRecordIsKeptWholeOrNotAtAll) {
+  const auto record_of = [this](const std::string& record) {
+    return read(R"({"d":"a.example","pr":")" + record +
+                R"(","policies":[{"policy-type":9,"t":0,"f":0}]})")
+        .sessions.at(0)
+        .policy->record;
+  };
+  EXPECT_EQ(record_of("v=TLSRPTv1; rua=mailto:r@a.example"), "v=TLSRPTv1; rua=mailto:r@a.example");
+  EXPECT_EQ(record_of("v=TLSRPTv1; rua=mailto:s@a.example"), "v=TLSRPTv1; rua=mailto:s@a.example");
+  EXPECT_EQ(record_of(std::string(policy::max_seen_record, 'x')).size(), policy::max_seen_record);
+  EXPECT_EQ(record_of(std::string(policy::max_seen_record + 1, 'x')), "");
 }
 
 TEST_F(DatagramFactsTest, EqualPoliciesAreSharedOthersAreNot) {

@@ -6,7 +6,7 @@
 
 #include <array>
 
-#include "reporter/datagram_overruns.h"
+#include "reporter/datagram_queue.h"
 #include "tests/milter/datagram/datagram_sender.h"
 #include "tests/support/temp_dir.h"
 

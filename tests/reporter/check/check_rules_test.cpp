@@ -206,6 +206,15 @@ TEST_F(CheckRulesTest, PostfixThatCountsReportsOrTellsSomebodyElse) {
   EXPECT_THAT(commands(), ElementsAre("postconf -e smtp_tlsrpt_enable=no", "postfix reload"));
 }
 
+TEST_F(CheckRulesTest, DatagramsThatTheLogTellsOfAndThatDoNotArrive) {
+  facts.missing_datagrams = {"file:/var/log/mail.log tells of TLSRPT datagrams and none comes"};
+  EXPECT_THAT(found(), IsEmpty());
+  facts.tlsrpt_socket = "/run/t.sock";
+  EXPECT_THAT(found(), ElementsAre("fault tlsrpt-arrival"));
+  EXPECT_THAT(commands().front(), HasSubstr("ls -l /run/t.sock"));
+  EXPECT_THAT(commands().back(), HasSubstr("smtp_tlsrpt_socket_name"));
+}
+
 TEST_F(CheckRulesTest, AQueueOfDatagramsThatIsShortOrWasFull) {
   facts.max_queued_datagrams = 10;
   EXPECT_THAT(found(), IsEmpty());
@@ -213,10 +222,10 @@ TEST_F(CheckRulesTest, AQueueOfDatagramsThatIsShortOrWasFull) {
   EXPECT_THAT(found(), ElementsAre("hint tlsrpt-queue"));
   facts.max_queued_datagrams = 512;
   EXPECT_THAT(found(), IsEmpty());
-  facts.overruns = DatagramOverruns{3, facts.now - std::chrono::hours(24)};
+  facts.overruns = {3, facts.now - std::chrono::hours(24)};
   EXPECT_THAT(found(), ElementsAre("fault tlsrpt-queue"));
   EXPECT_THAT(commands().front(), HasSubstr("net.unix.max_dgram_qlen=2048"));
-  facts.overruns->last = facts.now - std::chrono::hours(8 * 24);
+  facts.overruns.last = facts.now - std::chrono::hours(8 * 24);
   EXPECT_THAT(found(), IsEmpty());
 }
 

@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <sstream>
 
-#include "reporter/datagram_overruns.h"
 #include "tests/support/flush_world.h"
 
 namespace tlsrpt::reporter {
@@ -95,6 +94,19 @@ TEST_F(StatusCommand, TellsStatesTroublesAndCollectors) {
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100U) << line;
 }
 
+TEST_F(StatusCommand, TellsWhichReportsGoByTheRecordThatPostfixSaw) {
+  count_seen("a.example", "v=TLSRPTv1; rua=mailto:seen@a.example");
+  dns_.world().txt["_smtp._tls.a.example"] = testing_support::dns_temporary("timeout");
+  close();
+  EXPECT_THAT(status(Format::json), HasSubstr("after 24 h the record that Postfix saw counts"));
+  EXPECT_THAT(status(Format::json), HasSubstr("\"reports-by-seen-record\":0"));
+  clock_.advance(std::chrono::hours(24));
+  close();
+  EXPECT_THAT(status(Format::json), HasSubstr("\"reports-by-seen-record\":1"));
+  EXPECT_THAT(status(Format::table), HasSubstr("By the record that Postfix saw, as DNS failed for "
+                                               "24 h: 1 of the reports of 2026-11-22\n"));
+}
+
 TEST_F(StatusCommand, NamesTheCollectorThatADayWaitsFor) {
   count({report_fact("a.example", Outcome::success, 1)}, "2026-11-22T21:00:00Z");
   EXPECT_THAT(status(Format::json), HasSubstr("\"why-open\":\"waits for relay1"));
@@ -120,7 +132,15 @@ TEST_F(StatusCommand, TellsWhatWasDroppedAndEscapesIt) {
 
 TEST_F(StatusCommand, TellsThatTheQueueOfDatagramsWasFull) {
   EXPECT_THAT(status(Format::json), Not(HasSubstr("datagram-queue-full")));
-  ASSERT_TRUE(write_datagram_overruns(settings_.store, {17, clock_.now()}).ok());
+  Batch batch;
+  batch.relay = "relay1";
+  batch.source = "none";
+  batch.lost_datagrams = {{{report_day, policy::DatagramLoss::not_json}, {3, clock_.now()}},
+                          {{report_day, policy::DatagramLoss::queue_full}, {17, clock_.now()}}};
+  ASSERT_TRUE(store_->commit(batch).ok());
+  EXPECT_THAT(status(Format::json),
+              HasSubstr("\"lost-datagrams\":{\"not-json\":3,\"queue-full\":17}"));
+  EXPECT_THAT(status(Format::table), HasSubstr("2026-11-22  not-json"));
   EXPECT_THAT(status(Format::json), AllOf(HasSubstr("datagram-queue-full"), HasSubstr("17")));
   EXPECT_THAT(status(Format::table), HasSubstr("found full 17 times"));
 }

@@ -169,7 +169,8 @@ TEST_F(FlushClose, WhatCannotBeWrittenSpoilsNoOther) {
   // A report that the day knows nothing of: there cannot be two of a revision.
   damage(
       "INSERT INTO report (day, domain, revision, report_id, file_name, boundary, created_at, "
-      "json_gz) SELECT day, domain, 1, 'x', 'x', 'x', 0, x'' FROM domain_day WHERE domain = "
+      "by_seen_record, json_gz) SELECT day, domain, 1, 'x', 'x', 'x', 0, 0, x'' FROM domain_day "
+      "WHERE domain = "
       "(SELECT id FROM text WHERE value = 'b.example')");
   EXPECT_EQ(close().closed, 2U);
   EXPECT_THAT(note("b.example"), AllOf(HasSubstr("set aside by"), HasSubstr("UNIQUE")));

@@ -44,6 +44,18 @@ TEST_F(FlushDryRun, TellsWhatWouldBeSentWhereAndWhyNot) {
   EXPECT_THAT(show(false), HasSubstr("  to mailto:x@a.example at 2026-11-23T"));
 }
 
+TEST_F(FlushDryRun, TellsThatTheRecordIsTheOneThatPostfixSaw) {
+  count_seen("a.example", "v=TLSRPTv1; rua=mailto:seen@a.example");
+  dns_.world().txt["_smtp._tls.a.example"] = testing_support::dns_temporary("timeout");
+  EXPECT_THAT(show(true), HasSubstr("a.example: no report: temporary: timeout; after 24 h the "
+                                    "record that Postfix saw counts\n"));
+  close();
+  clock_.advance(std::chrono::hours(24));
+  EXPECT_THAT(show(true),
+              HasSubstr("about 1 session, by the record that Postfix saw, as DNS failed "
+                        "for 24 h: timeout\n  to mailto:seen@a.example now\n"));
+}
+
 TEST_F(FlushDryRun, TellsWhatWaits) {
   count("a.example");
   publish("a.example", "mailto:x@a.example");

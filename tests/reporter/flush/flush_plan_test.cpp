@@ -49,6 +49,34 @@ TEST_F(FlushPlan, SaysWhatBecomesOfEachDomain) {
   EXPECT_EQ(note("b.example"), "");
 }
 
+TEST_F(FlushPlan, TheRecordThatPostfixSawCountsOnlyWhereDnsHasFailedFor24Hours) {
+  const std::string seen = "v=TLSRPTv1; rua=mailto:seen@a.example";
+  count_seen("broken.example", "v=TLSRPTv1; rua=nonsense");
+  for (const char* domain : {"changed.example", "none.example", "silent.example"})
+    count_seen(domain, seen);
+  publish("changed.example", "mailto:fresh@a.example");
+  for (const char* domain : {"broken.example", "silent.example"})
+    dns_.world().txt["_smtp._tls." + std::string(domain)] = testing_support::dns_temporary("none");
+  const auto texts = [this] {
+    std::vector<std::string> told;
+    for (const Plan& plan : plan()) {
+      const bool closes = plan.action == PlanAction::close;
+      told.push_back(closes ? plan.made.deliveries.at(0).destination : plan.reason);
+      EXPECT_EQ(closes && plan.made.report.by_seen_record, told.back() == "mailto:seen@a.example");
+    }
+    return told;
+  };
+  EXPECT_THAT(texts(),
+              ElementsAre("temporary: none", "mailto:fresh@a.example", "no record",
+                          "temporary: none; after 24 h the record that Postfix saw counts"));
+  close();
+  clock_.advance(std::chrono::hours(23));
+  EXPECT_THAT(texts().back(), HasSubstr("temporary"));
+  clock_.advance(std::chrono::hours(1));
+  EXPECT_THAT(texts(),
+              ElementsAre("no record: DNS failed for 24 h: none", "mailto:seen@a.example"));
+}
+
 TEST_F(FlushPlan, AnAnswerThatOurReadingThrowsAtSetsItsDomainAside) {
   count("a.example");
   count("b.example");

@@ -328,7 +328,8 @@ TEST_P(StoreContractReports, WhatNoReportWillHoldIsCountedByReason) {
                     std::to_string(each.domains) + " " + std::to_string(each.sessions));
   }
   EXPECT_THAT(texts, ElementsAre("2026-11-22 late: why 1 7", "2026-11-22 no record 2 2"));
-  EXPECT_EQ((*store->report_counts())[today], 1U);
+  EXPECT_EQ((*store->report_counts())[today].reports, 1U);
+  EXPECT_EQ((*store->report_counts())[today].by_seen_record, 0U);
 }
 
 TEST_P(StoreContractReports, ANoteThatDoesNotSettleOpensASettledDayAgain) {
@@ -428,6 +429,8 @@ TEST_P(StoreContractReports, PruningKeepsWhatIsYoungerOrStillPending) {
   batch.not_understood = {{day("2026-11-22"), "old"}, {day("2026-11-23"), "young"}};
   batch.tls_logged = {{"r", "s", at("2026-11-20T23:00:00Z"), at("2026-11-20T23:00:00Z")},
                       {"r", "s", at("2026-11-22T23:00:00Z"), at("2026-11-22T23:00:00Z")}};
+  batch.seen_records = {{{day("2026-11-22"), "waits.example"}, "record of an old day"},
+                        {{day("2026-11-23"), "young.example"}, "record of a young day"}};
   batch.mx_handshakes = {{"mx.old.example", "192.0.2.1", day("2026-10-22")},
                          {"mx.young.example", "192.0.2.1", day("2026-10-23")}};
   ASSERT_TRUE(store->commit(batch).ok());
@@ -454,6 +457,8 @@ TEST_P(StoreContractReports, PruningKeepsWhatIsYoungerOrStillPending) {
   EXPECT_EQ(store->not_understood(day("2026-11-23"))->size(), 1U);
   EXPECT_FALSE(*store->tls_logged("r", "s", at("2026-11-20T00:00:00Z")));
   EXPECT_TRUE(*store->tls_logged("r", "s", at("2026-11-22T00:00:00Z")));
+  EXPECT_EQ(*store->seen_record(day("2026-11-22"), "waits.example"), "");
+  EXPECT_EQ(*store->seen_record(day("2026-11-23"), "young.example"), "record of a young day");
   EXPECT_FALSE(store->last_handshake("mx.old.example", "192.0.2.1")->has_value());
   EXPECT_TRUE(store->last_handshake("mx.young.example", "192.0.2.1")->has_value());
   const auto reports = store->reports(std::nullopt);

@@ -8,6 +8,7 @@
 namespace tlsrpt::testing_support {
 namespace {
 
+using policy::DatagramLoss;
 using policy::Errc;
 using policy::Fact;
 using policy::Ignored;
@@ -160,6 +161,27 @@ TEST_P(StoreContract, IgnoredCountsAddUpPerDayAndKind) {
   EXPECT_THAT(*store->days(), ElementsAre(today, today + std::chrono::days(1)));
 }
 
+TEST_P(StoreContract, LostDatagramsAddUpPerDayAndReason) {
+  const auto store = open(StoreAccess::collector);
+  const policy::UtcDay today = day("2026-11-22");
+  const auto noon = at("2026-11-22T12:00:00Z");
+  Batch batch = batch_of({});
+  batch.lost_datagrams = {{{today, DatagramLoss::too_deep}, {2, noon}},
+                          {{today, DatagramLoss::queue_full}, {1, noon}}};
+  ASSERT_TRUE(store->commit(batch).ok());
+  batch.lost_datagrams = {{{today, DatagramLoss::queue_full}, {4, noon - std::chrono::hours(1)}}};
+  ASSERT_TRUE(store->commit(batch).ok());
+  const auto lost = store->lost_datagrams(today);
+  ASSERT_EQ(message_of(lost), "ok");
+  ASSERT_EQ(lost->size(), 2U);
+  EXPECT_EQ(lost->at(DatagramLoss::too_deep).count, 2U);
+  EXPECT_EQ(lost->at(DatagramLoss::queue_full).count, 5U);
+  EXPECT_EQ(lost->at(DatagramLoss::queue_full).last, noon);
+  EXPECT_THAT(*store->days(), ElementsAre(today));
+  ASSERT_EQ(message_of(open()->prune(today + std::chrono::days(1))), "ok");
+  EXPECT_THAT(*store->lost_datagrams(today), IsEmpty());
+}
+
 TEST_P(StoreContract, KeepsTheFirstTwentyLinesOfADayThatFitNothing) {
   const auto store = open(StoreAccess::collector);
   const policy::UtcDay today = day("2026-11-22");
@@ -213,6 +235,30 @@ TEST_P(StoreContract, RemembersTheLastDayOfAHandshake) {
   EXPECT_EQ(*store->last_handshake("mx.a.example", "192.0.2.25"), day("2026-11-22"));
   EXPECT_FALSE(store->last_handshake("mx.a.example", "192.0.2.26")->has_value());
   EXPECT_FALSE(store->last_handshake("mx.b.example", "192.0.2.25")->has_value());
+}
+
+TEST_P(StoreContract, KeepsTheLastRecordThatPostfixSawOfWhatHasFacts) {
+  const auto store = open(StoreAccess::collector);
+  const auto today = day("2026-11-22");
+  EXPECT_EQ(*store->seen_record(today, "a.example"), "");
+  Batch batch = batch_of({sample_fact("a.example")});
+  batch.seen_records = {{{today, "a.example"}, "v=TLSRPTv1; rua=mailto:first@a.example"},
+                        {{today, "unknown.example"}, "v=TLSRPTv1; rua=mailto:x@x.example"},
+                        {{day("2026-11-23"), "a.example"}, "v=TLSRPTv1; rua=mailto:x@x.example"}};
+  ASSERT_EQ(message_of(store->commit(batch)), "ok");
+  EXPECT_EQ(*store->seen_record(today, "a.example"), "v=TLSRPTv1; rua=mailto:first@a.example");
+  EXPECT_EQ(*store->seen_record(today, "unknown.example"), "");
+  EXPECT_EQ(*store->seen_record(day("2026-11-23"), "a.example"), "");
+  // Longer than any other text may be.
+  const std::string longest = "v=TLSRPTv1; rua=mailto:" + std::string(4000, 'x') + "@a.example";
+  for (const std::string& record : {std::string("v=TLSRPTv1; rua=mailto:y@a.example"), longest}) {
+    batch.seen_records = {{{today, "a.example"}, record}};
+    ASSERT_EQ(message_of(open(StoreAccess::collector)->commit(batch)), "ok");
+    EXPECT_EQ(*store->seen_record(today, "a.example"), record);
+  }
+  // A batch without one leaves it.
+  ASSERT_EQ(message_of(store->commit(batch_of({sample_fact("a.example")}))), "ok");
+  EXPECT_EQ(*store->seen_record(today, "a.example"), longest);
 }
 
 TEST_P(StoreContract, ImpossibleFactsAreRefusedWithAllOfTheirBatch) {
