@@ -61,7 +61,7 @@ def make(suite, folder):
         policy.write_text("#!/bin/sh\nexit 101\n")  # No daemon starts.
         policy.chmod(0o755)
         run(*inside(folder), "apt-get", "install", "-y", "--no-install-recommends", "postfix",
-            "ca-certificates")
+            "ca-certificates", "libtlsrpt0-dev")
 
 
 def environment():

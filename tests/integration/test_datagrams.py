@@ -1,11 +1,13 @@
 """Does the daemon take whatever comes to its TLSRPT socket? Needs no root."""
 
 import grp
+import gzip
 import os
 import pathlib
 import pwd
 import random
 import socket
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -19,6 +21,24 @@ from processes import Daemon, wait_until
 PROGRAM = pathlib.Path(os.environ["TLSRPT_BINARY_DIR"]) / "tlsrpt-milter"
 GOOD = (b'{"dpv": "1","d": "a.example","pr": "v=TLSRPTv1; rua=mailto:a@a.example",'
         b'"policies":[{"policy-type":9,"policy-domain": "a.example","t":0,"f":0}]}')
+
+NOON = 1795348800  # 2026-11-22T12:00:00Z
+DAY = "2026-11-22"
+STS = ('"policy-type":2,"policy-domain": "b.example","policy-string":["version: STSv1",'
+       '"mode: testing","mx: z.b.example","mx: *.a.b.example","max_age: 86400"],'
+       '"mx-host":["z.b.example","*.a.b.example"]')
+TLSA = '"policy-type":1,"policy-domain": "z.b.example","policy-string":["3 1 1 ABCD","2 0 1 EF01"]'
+FAILURE = ('"failure-details":[{"c":%d,"s": "192.0.2.25","n": "z.b.example",'
+           '"h": "250-mta7.b.example at your service\\r\\n250 SIZE 10","r": "198.51.100.7",'
+           '"f": "%s"}],"t":1,"f":1')
+# Several policies in one datagram, which Postfix does not send, and those that it does.
+POLICIES = [
+    '{"dpv": "1","d": "B.example","pr": "v=TLSRPTv1; rua=mailto:tls@b.example","policies":['
+    + ",".join(policies) + "]}" for policies in (
+        [f'{{{STS},"t":0,"f":0}}'],
+        [f'{{{STS},"t":0,"f":0}}', f'{{{TLSA},{FAILURE % (304, "all-TLSA-records-unusable")}}}'],
+        [f'{{{STS},{FAILURE % (204, "certificate-expired")}}}'],
+        [f'{{"policy-type":9,{FAILURE % (201, "")}}}'])]
 
 
 def bad_datagrams(rng):
@@ -61,8 +81,9 @@ class Datagrams(unittest.TestCase):
             f"milter_socket = none\ntlsrpt_socket = {self.path}\n"
             f"tlsrpt_socket_group = {grp.getgrgid(os.getegid()).gr_name}\n")
 
-    def start(self):
-        daemon = Daemon("tlsrpt-milter", [PROGRAM, "-c", self.config, "-f"], self.folder / "log")
+    def start(self, environment=None):
+        daemon = Daemon("tlsrpt-milter", [PROGRAM, "-c", self.config, "-f"], self.folder / "log",
+                        environment)
         self.addCleanup(daemon.stop)
         daemon.wait_until(self.path.exists, "its socket")
         return daemon
@@ -86,6 +107,44 @@ class Datagrams(unittest.TestCase):
         counted = stored_counts.sessions(self.store)
         self.assertGreaterEqual(counted, sent // 2)
         self.assertLess(counted, sent // 2 * 1.5)
+
+    def test_report_holds_what_postfix_gave_in_its_order(self):
+        """Against tests/data/golden; TLSRPT_UPDATE_GOLDEN=1 rewrites: look at the difference."""
+        environment = dict(os.environ, TLSRPT_CLOCK=f"@{NOON}", LC_ALL="C")
+        records = self.folder / "records"
+        records.write_text("* v=TLSRPTv1; rua=mailto:tls@b.example\n")
+        with open(self.config, "a") as config:
+            config.write(f"record_map = {records}\n")
+        daemon = self.start(environment)
+        daemon.wait_until(lambda: committed.datagram_number(self.store) > 0, "its first commit")
+        begin = committed.datagram_number(self.store)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+            out.connect(str(self.path))
+            for octets in POLICIES:
+                out.send(octets.encode())
+        daemon.wait_until(
+            lambda: committed.datagram_number(self.store) == begin + len(POLICIES), "all of them")
+        self.assertEqual(daemon.stop(), 0)
+        reports = self.folder / "reports"
+        reports.mkdir()
+        self.reporter(environment, "--flush", "--day", DAY, "--output-dir", reports)
+        report = next(reports.glob("*.json.gz"))
+        # Its bytes: no key, string or pattern in another order.
+        self.compare("datagrams.json", gzip.decompress(report.read_bytes()).decode() + "\n")
+        self.compare("datagrams.show.txt", self.reporter(environment, "--show", report))
+
+    def reporter(self, environment, *arguments):
+        done = subprocess.run([PROGRAM.with_name("tlsrpt-reporter"), "-c", self.config, *arguments],
+                              env=environment, capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def compare(self, name, text):
+        golden = pathlib.Path(__file__).resolve().parents[1] / "data" / "golden" / name
+        if "TLSRPT_UPDATE_GOLDEN" in os.environ:
+            golden.write_text(text, encoding="utf-8")
+        self.maxDiff = None
+        self.assertEqual(text, golden.read_text(encoding="utf-8"))
 
     def test_another_program_keeps_its_socket(self):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
