@@ -94,9 +94,13 @@ std::string check_text(const CheckFacts& facts, const CheckFindings& findings, F
 }
 
 int run_check(const CommandContext& context) {
-  const CheckFacts facts = gather_facts(context);
-  const CheckFindings findings = run_checks(facts);
-  context.out << check_text(facts, findings, context.line.format);
+  const auto facts = gather_facts(context);
+  if (!facts.ok()) {
+    context.err << "tlsrpt-reporter: " << facts.error().message() << '\n';
+    return exit_config;
+  }
+  const CheckFindings findings = run_checks(*facts);
+  context.out << check_text(*facts, findings, context.line.format);
   const bool is_faulty = std::any_of(
       findings.begin(), findings.end(),
       [](const CheckFinding& finding) { return finding.level == CheckFinding::Level::fault; });

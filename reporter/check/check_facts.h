@@ -23,18 +23,33 @@ struct PostfixService {
   PostfixValues overrides;  // Its `-o name=value`.
 };
 
+// What keeps Postfix's own user from connecting to the milter's socket.
+struct MilterReach {
+  enum class Obstacle : std::uint8_t {
+    none,
+    chroot,  // Chrooted services do not see it where it is.
+    folder,  // A folder may not be passed through.
+    socket,  // It may not be written, or there is something else with it.
+  };
+  Obstacle obstacle = Obstacle::none;
+  std::string place;   // The folder, or the socket.
+  std::string reason;  // "Permission denied"
+};
+
 struct PostfixFacts {
   std::string directory;
   std::string problem;  // Why it could not be asked; empty: it could.
   PostfixValues values;
   std::vector<PostfixService> services;
-  // Why smtpd(8) and cleanup(8) cannot connect to the milter's socket; empty: they can.
-  std::string milter_problem;
+  std::string group;  // The primary one of mail_owner; empty: not known.
+  MilterReach milter_reach;
 };
 
 struct LogFacts {
   std::string source;   // "file:/var/log/mail.log"
   std::string problem;  // Why we cannot read it; empty: we can.
+  bool is_absent = false;
+  std::string closed_folder = {};  // The first one that we may not pass through; empty: none.
 };
 
 enum class Validation : std::uint8_t { not_asked, secure, insecure, failed };
@@ -91,5 +106,6 @@ struct CheckFinding {
   std::string text;
   std::vector<std::string> commands;  // What mends it, for a shell of root.
 };
+using CheckFindings = std::vector<CheckFinding>;
 
 }  // namespace tlsrpt::reporter

@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "policy/text.h"
+#include "reporter/check/check_milter.h"
 #include "reporter/check/dkim_rules.h"
+#include "reporter/check/postfix_mend.h"
 #include "reporter/postfix/relay_hosts.h"
 
 namespace tlsrpt::reporter {
@@ -17,21 +19,6 @@ using Level = CheckFinding::Level;
 
 // A clock that differs by more shows in stamps of a log, in days, in signatures of DNSSEC.
 constexpr std::chrono::minutes clock_tolerance{10};
-
-// "postconf -c DIRECTORY", the usual directory left out.
-std::string postconf_of(const PostfixFacts& postfix) {
-  if (postfix.directory.empty() || postfix.directory == "/etc/postfix") return "postconf";
-  return "postconf -c " + postfix.directory;
-}
-
-std::string reload_of(const PostfixFacts& postfix) {
-  if (postfix.directory.empty() || postfix.directory == "/etc/postfix") return "postfix reload";
-  return "postfix -c " + postfix.directory + " reload";
-}
-
-std::string value(const PostfixFacts& postfix, std::string_view name) {
-  return value_of(postfix.values, name);
-}
 
 // Major and minor and patch level of "3.10.3" or "3.11-20251020".
 std::array<unsigned, 3> version_of(const PostfixFacts& postfix) {
@@ -50,34 +37,6 @@ std::array<unsigned, 3> version_of(const PostfixFacts& postfix) {
 
 bool is_smtp_client(const PostfixService& service) { return service.program == "smtp"; }
 
-// A setting of main.cf, or the override of one service.
-std::string mend(const PostfixFacts& postfix, const PostfixService& service, std::string_view name,
-                 std::string_view wanted) {
-  const std::string setting = std::string(name) + "=" + std::string(wanted);
-  if (service.overrides.find(name) == service.overrides.end())
-    return postconf_of(postfix) + " -e '" + setting + "'";
-  return postconf_of(postfix) + " -P '" + service.name + "/" + setting + "'";
-}
-
-// Reports SERVICE's value of NAME, once for main.cf.
-void add_setting(const PostfixFacts& postfix, const PostfixService& service, Level level,
-                 std::string_view check, std::string_view name, std::string_view wanted,
-                 const std::string& why, CheckFindings* findings) {
-  const std::string command = mend(postfix, service, name, wanted);
-  const bool is_known =
-      std::any_of(findings->begin(), findings->end(), [&command](const CheckFinding& finding) {
-        return !finding.commands.empty() && finding.commands.front() == command;
-      });
-  if (is_known) return;
-  const bool is_own = service.overrides.find(name) != service.overrides.end();
-  findings->push_back({level,
-                       std::string(check),
-                       std::string(name) + " is \"" + effective(postfix, service, name) + "\"" +
-                           (is_own ? " for the service " + service.name : std::string()) + ": " +
-                           why,
-                       {command, reload_of(postfix)}});
-}
-
 void check_postfix(const CheckFacts& facts, CheckFindings* findings) {
   if (!facts.postfix_problem.empty()) {
     findings->push_back(
@@ -94,8 +53,10 @@ void check_tls_logging(const CheckFacts& facts, CheckFindings* findings) {
     for (const PostfixService& service : postfix.services) {
       if (!is_smtp_client(service) || effective(postfix, service, "smtp_tls_loglevel") != "0")
         continue;
-      add_setting(postfix, service, Level::fault, "tls-logging", "smtp_tls_loglevel", "1",
-                  "successful TLS sessions are not logged, and look like none", findings);
+      add_setting(postfix, service,
+                  {Level::fault, "tls-logging", "smtp_tls_loglevel", "1",
+                   "successful TLS sessions are not logged, and look like none"},
+                  findings);
     }
   }
 }
@@ -108,25 +69,37 @@ void check_tls_level(const CheckFacts& facts, CheckFindings* findings) {
       const bool is_legacy = effective(postfix, service, "smtp_use_tls") == "yes" ||
                              effective(postfix, service, "smtp_enforce_tls") == "yes";
       if (level == "none" || (level.empty() && !is_legacy)) {
-        add_setting(postfix, service, Level::fault, "tls-level", "smtp_tls_security_level", "may",
-                    "mail is sent without TLS, there is nothing to report", findings);
+        add_setting(postfix, service,
+                    {Level::fault, "tls-level", "smtp_tls_security_level", "may",
+                     "mail is sent without TLS, there is nothing to report"},
+                    findings);
       }
     }
   }
 }
 
+std::vector<std::string> mend_of_log(const CheckFacts& facts, const LogFacts& log) {
+  constexpr std::string_view file = "file:";
+  if (log.is_absent) return {set_option(facts, "log_source", "auto")};
+  if (!log.source.starts_with(file)) return {"adduser " + facts.user + " systemd-journal"};
+  const std::string path = log.source.substr(file.size());
+  std::vector<std::string> commands{"adduser " + facts.user + " adm",
+                                    "chgrp adm " + path + " && chmod g+r " + path};
+  if (!log.closed_folder.empty()) commands.push_back("chmod o+x " + log.closed_folder);
+  return commands;
+}
+
 void check_log(const CheckFacts& facts, CheckFindings* findings) {
-  if (!facts.log_problem.empty()) findings->push_back({Level::fault, "log", facts.log_problem, {}});
+  if (!facts.log_problem.empty()) {
+    findings->push_back(
+        {Level::fault,
+         "log",
+         facts.log_problem,
+         {set_option(facts, "log_source", "auto"), "systemctl restart tlsrpt-milter"}});
+  }
   for (const LogFacts& log : facts.logs) {
     if (log.problem.empty()) continue;
-    constexpr std::string_view file = "file:";
-    std::vector<std::string> commands;
-    if (log.source.starts_with(file)) {
-      const std::string path = log.source.substr(file.size());
-      commands = {"adduser " + facts.user + " adm", "chgrp adm " + path + " && chmod g+r " + path};
-    } else {
-      commands = {"adduser " + facts.user + " systemd-journal"};
-    }
+    std::vector<std::string> commands = mend_of_log(facts, log);
     commands.emplace_back("systemctl restart tlsrpt-milter");
     findings->push_back(
         {Level::fault, "log",
@@ -143,15 +116,18 @@ void check_store(const CheckFacts& facts, CheckFindings* findings) {
        "store",
        facts.store + " cannot be used by the user " + facts.user + ": " + facts.store_problem,
        {"install -d -o " + facts.user + " -m 0750 " + folder,
-        "chown " + facts.user + ": " + facts.store + "*"}});
+        "find " + folder + " -name '" + facts.store.substr(folder.size() + 1) + "*' -exec chown " +
+            facts.user + ": {} +"}});
 }
 
 void check_transport(const CheckFacts& facts, CheckFindings* findings) {
   if (facts.transport_problem.empty()) return;
-  findings->push_back({Level::fault,
-                       "mail-transport",
+  constexpr std::string_view usual = "sendmail:/usr/sbin/sendmail";
+  std::vector<std::string> commands{set_option(facts, "mail_transport", usual)};
+  if (facts.mail_transport == usual) commands = {"apt-get install --reinstall postfix"};
+  findings->push_back({Level::fault, "mail-transport",
                        "mail_transport " + facts.mail_transport + ": " + facts.transport_problem,
-                       {"editor " + facts.config_file + "  # mail_transport"}});
+                       std::move(commands)});
 }
 
 // --- reports and TLS ---------------------------------------------------------------------------
@@ -305,106 +281,6 @@ void check_tlsrpt_queue(const CheckFacts& facts, CheckFindings* findings) {
         "systemctl try-restart tlsrpt-milter.socket tlsrpt-milter.service"}});
 }
 
-// --- milter ------------------------------------------------------------------------------------
-
-// How smtpd_milters names the milter's socket: relative to the queue directory, so that it means
-// the same with chroot and without.
-std::string milter_name(const CheckFacts& facts, const PostfixFacts& postfix) {
-  constexpr std::string_view unix_prefix = "unix:";
-  constexpr std::string_view inet_prefix = "inet:";
-  if (facts.milter_socket.starts_with(inet_prefix)) {
-    const std::string rest = facts.milter_socket.substr(inet_prefix.size());
-    const std::size_t at = rest.find('@');
-    return "inet:" + rest.substr(at + 1) + ":" + rest.substr(0, at);
-  }
-  const std::string path = facts.milter_socket.substr(unix_prefix.size());
-  const std::string queue = value(postfix, "queue_directory") + "/";
-  return path.starts_with(queue) ? "unix:" + path.substr(queue.size()) : "unix:" + path;
-}
-
-bool names_milter(std::string_view milters, const std::string& name, const std::string& full) {
-  std::string text(milters);
-  std::replace(text.begin(), text.end(), ',', ' ');
-  for (const std::string_view word : policy::split_words(text)) {
-    std::string each(word);
-    if (each.starts_with("local:")) each.replace(0, 6, "unix:");
-    if (each.starts_with("unix:/") && !name.starts_with("unix:/") && each != full)
-      each.erase(5, 1);  // As a chrooted service sees it.
-    if (each == name || each == full) return true;
-  }
-  return false;
-}
-
-// The services of PROGRAM; where there is none, one without overrides, for main.cf.
-std::vector<PostfixService> services_of(const PostfixFacts& postfix, std::string_view program) {
-  std::vector<PostfixService> services;
-  std::copy_if(postfix.services.begin(), postfix.services.end(), std::back_inserter(services),
-               [program](const PostfixService& service) { return service.program == program; });
-  if (services.empty()) services.emplace_back();
-  return services;
-}
-
-// PARAMETER of SERVICE must name our milter.
-void check_milter_named(const CheckFacts& facts, const PostfixFacts& postfix,
-                        const PostfixService& service, std::string_view parameter,
-                        CheckFindings* findings) {
-  const std::string name = milter_name(facts, postfix);
-  const std::string now = effective(postfix, service, parameter);
-  if (names_milter(now, name, facts.milter_socket)) return;
-  const bool is_own = service.overrides.find(parameter) != service.overrides.end();
-  // A blank would end the value in master.cf.
-  const std::string separator = is_own ? "," : ", ";
-  add_setting(postfix, service, Level::fault, "milter", parameter,
-              now.empty() ? name : now + separator + name,
-              "it does not name our milter, and reports are told by their log lines alone",
-              findings);
-}
-
-// Mail that comes in by SERVICE must not pass the milters by.
-void check_milter_met(const PostfixFacts& postfix, const PostfixService& service,
-                      CheckFindings* findings) {
-  constexpr std::string_view parameter = "receive_override_options";
-  std::string options = effective(postfix, service, parameter);
-  std::replace(options.begin(), options.end(), ',', ' ');
-  const auto words = policy::split_words(options);
-  if (std::find(words.begin(), words.end(), "no_milters") == words.end()) return;
-  std::string others;
-  for (const std::string_view word : words) {
-    if (word != "no_milters") others += (others.empty() ? "" : ",") + std::string(word);
-  }
-  add_setting(postfix, service, Level::hint, "milter", parameter, others,
-              "what comes in there is known by the log alone, which suffices behind a content "
-              "filter",
-              findings);
-}
-
-void check_milter(const CheckFacts& facts, CheckFindings* findings) {
-  if (!facts.milter_silence.empty()) {
-    findings->push_back(
-        {Level::fault,
-         "milter",
-         "the milter at " + facts.milter_socket + " does not answer: " + facts.milter_silence,
-         {"systemctl enable --now tlsrpt-milter"}});
-  }
-  for (const PostfixFacts& postfix : facts.postfix) {
-    if (!postfix.problem.empty()) continue;
-    for (const PostfixService& service : services_of(postfix, "smtpd")) {
-      check_milter_named(facts, postfix, service, "smtpd_milters", findings);
-      check_milter_met(postfix, service, findings);
-    }
-    for (const PostfixService& service : services_of(postfix, "cleanup"))
-      check_milter_named(facts, postfix, service, "non_smtpd_milters", findings);
-    if (postfix.milter_problem.empty()) continue;
-    findings->push_back({Level::fault,
-                         "milter",
-                         "the user " + value(postfix, "mail_owner") +
-                             " cannot reach the milter: " + postfix.milter_problem,
-                         {"editor " + facts.config_file +
-                              "  # milter_socket, milter_socket_group, milter_socket_mode",
-                          "systemctl restart tlsrpt-milter"}});
-  }
-}
-
 // --- machine -----------------------------------------------------------------------------------
 
 void check_resolver(const CheckFacts& facts, CheckFindings* findings) {
@@ -454,18 +330,24 @@ bool is_within(const std::string& domain, const std::string& parent) {
   return domain == parent || domain.ends_with("." + parent);
 }
 
-// The present non_smtpd_milters, ours where it is missing, and a signer.
-std::string signing_milters(const CheckFacts& facts, const PostfixFacts& postfix) {
-  std::string milters = value(postfix, "non_smtpd_milters");
-  const auto add = [&milters](const std::string& name) {
-    milters += (milters.empty() ? "" : ", ") + name;
-  };
-  if (facts.milter_socket != "none") {
-    const std::string ours = milter_name(facts, postfix);
-    if (!names_milter(milters, ours, facts.milter_socket)) add(ours);
-  }
-  add("unix:opendkim/opendkim.sock");
-  return milters;
+// A key of our own for DOMAIN, beside our configuration.
+std::vector<std::string> own_signature(const CheckFacts& facts, const std::string& domain) {
+  const std::string key =
+      facts.config_file.substr(0, facts.config_file.rfind('/') + 1) + "dkim.pem";
+  return {"tlsrpt-reporter -c " + facts.config_file + " --make-dkim-key " + key +
+              "  # publish what it prints",
+          set_option(facts, "dkim_domain", domain), set_option(facts, "dkim_selector", "tlsrpt1"),
+          set_option(facts, "dkim_key_file", key)};
+}
+
+// Whether somebody else than ours may sign what leaves by POSTFIX through sendmail(1).
+bool may_sign(const CheckFacts& facts, const PostfixFacts& postfix) {
+  if (!value(postfix, "content_filter").empty()) return true;
+  const auto milters = listed_milters(value(postfix, "non_smtpd_milters"));
+  return std::any_of(milters.begin(), milters.end(), [&](const std::string& each) {
+    return each != facts.milter_socket && !is_our_milter(facts, postfix, {}, each) &&
+           !is_our_milter(facts, postfix, {{}, {}, true, {}}, each);
+  });
 }
 
 // RFC 8460, 3: the signature is that of the submitter; and of the domain in From (RFC 7489, 3.1.1).
@@ -474,42 +356,30 @@ void check_signing_domain(const CheckFacts& facts, CheckFindings* findings) {
        {std::pair<std::string, std::string>("mail_from", facts.mail_from),
         std::pair<std::string, std::string>("contact_info", facts.contact_info)}) {
     if (is_within(domain_of(address), facts.dkim_domain)) continue;
+    const std::string local_part = address.substr(0, address.rfind('@') + 1);
     findings->push_back({Level::fault,
                          "signature",
                          "reports are signed for " + facts.dkim_domain + ", and " + option +
                              " is " + address + ": recipients ignore them",
-                         {"editor " + facts.config_file + "  # " + option + ", dkim_domain"}});
+                         {set_option(facts, option, local_part + facts.dkim_domain)}});
   }
 }
 
 void check_signature(const CheckFacts& facts, CheckFindings* findings) {
-  const std::string domain = domain_of(facts.mail_from);
   if (!facts.dkim_domain.empty()) {
     check_signing_domain(facts, findings);
     return;
   }
+  const std::string domain = domain_of(facts.mail_from);
   for (const PostfixFacts& postfix : facts.postfix) {
-    if (!postfix.problem.empty()) continue;
-    // A milter other than ours, or a content filter, may sign.
-    std::string milters = value(postfix, "non_smtpd_milters");
-    std::replace(milters.begin(), milters.end(), ',', ' ');
-    const std::string ours =
-        facts.milter_socket == "none" ? std::string() : milter_name(facts, postfix);
-    const auto words = policy::split_words(milters);
-    const bool has_other = std::any_of(words.begin(), words.end(), [&](std::string_view word) {
-      return !names_milter(word, ours, facts.milter_socket);
-    });
-    if (has_other || !value(postfix, "content_filter").empty()) continue;
-    findings->push_back(
-        {Level::fault,
-         "signature",
-         "nobody seems to sign reports from " + facts.mail_from +
-             " (no milter in non_smtpd_milters): recipients ignore reports without "
-             "a DKIM signature of " +
-             domain,
-         {"apt-get install opendkim",
-          postconf_of(postfix) + " -e 'non_smtpd_milters=" + signing_milters(facts, postfix) + "'",
-          reload_of(postfix)}});
+    if (!postfix.problem.empty() || may_sign(facts, postfix)) continue;
+    findings->push_back({Level::fault, "signature",
+                         "nobody seems to sign reports from " + facts.mail_from +
+                             " (no other milter in non_smtpd_milters, and no dkim_domain): "
+                             "recipients ignore reports without a DKIM signature of " +
+                             domain,
+                         own_signature(facts, domain)});
+    return;
   }
 }
 
@@ -578,12 +448,6 @@ CheckFindings run_checks(const CheckFacts& facts) {
     if (check.applies(facts)) check.run(facts, &findings);
   }
   return findings;
-}
-
-std::string effective(const PostfixFacts& postfix, const PostfixService& service,
-                      std::string_view name) {
-  const auto own = service.overrides.find(name);
-  return own != service.overrides.end() ? own->second : value_of(postfix.values, name);
 }
 
 bool uses_dane(const PostfixFacts& postfix) {

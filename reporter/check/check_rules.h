@@ -9,8 +9,6 @@
 
 namespace tlsrpt::reporter {
 
-using CheckFindings = std::vector<CheckFinding>;
-
 struct Check {
   std::string_view name;   // "tls-logging"
   std::string_view title;  // What is in order where it finds nothing.
@@ -25,9 +23,6 @@ std::span<const Check> check_table();
 // The findings of all of them.
 CheckFindings run_checks(const CheckFacts& facts);
 
-// The value of the parameter NAME in force for SERVICE of POSTFIX.
-std::string effective(const PostfixFacts& postfix, const PostfixService& service,
-                      std::string_view name);
 // Whether some smtp(8) of POSTFIX uses DANE.
 bool uses_dane(const PostfixFacts& postfix);
 

@@ -15,6 +15,7 @@
 #include "reporter/check/check_rules.h"
 #include "reporter/check/dkim_probe.h"
 #include "reporter/check/dns_probe.h"
+#include "reporter/check/postfix_user.h"
 #include "reporter/check/reach.h"
 #include "reporter/datagram_queue.h"
 #include "reporter/options/journal_place.h"
@@ -27,12 +28,14 @@ namespace {
 
 using policy::Errc;
 
-constexpr std::array<std::string_view, 23> parameters{"config_directory",
+constexpr std::array<std::string_view, 25> parameters{"compatibility_level",
+                                                      "config_directory",
                                                       "content_filter",
                                                       "default_transport",
                                                       "mail_owner",
                                                       "mail_version",
                                                       "maillog_file",
+                                                      "milter_default_action",
                                                       "multi_instance_directories",
                                                       "non_smtpd_milters",
                                                       "queue_directory",
@@ -77,12 +80,20 @@ void gather_all_postfix(const Settings& settings, CheckFacts* facts) {
   }
 }
 
-std::string log_problem(const LogSource& source) {
+LogFacts log_facts(const LogSource& source) {
+  LogFacts log;
+  log.source = source.text();
   if (source.kind == LogSource::Kind::journal) {
     const auto status = check_journal(source.place);
-    return status.ok() ? std::string() : status.error().message();
+    if (status.ok()) return log;
+    log.problem = status.error().message();
+    log.is_absent = status.error().code() == Errc::not_found;
+    return log;
   }
-  return reading_problem(source.place);
+  log.problem = reading_problem(source.place);
+  log.closed_folder = closed_folder(source.place);
+  log.is_absent = ::access(source.place.c_str(), F_OK) != 0 && errno == ENOENT;
+  return log;
 }
 
 void gather_logs(const Settings& settings, CheckFacts* facts) {
@@ -100,7 +111,7 @@ void gather_logs(const Settings& settings, CheckFacts* facts) {
   }
   for (const LogSource& source : *sources) {
     if (source.kind == LogSource::Kind::none) continue;
-    facts->logs.push_back({source.text(), log_problem(source)});
+    facts->logs.push_back(log_facts(source));
   }
 }
 
@@ -134,17 +145,30 @@ std::string user_name(const Settings& settings) {
   return ::geteuid() == 0 ? "root" : default_user;
 }
 
-// Why Postfix's own user cannot connect to our milter; empty: it can.
-std::string milter_problem(const CheckFacts& facts, const PostfixFacts& postfix) {
+// For the services that speak to milters, chrooted or not: the first obstacle.
+void gather_milter_reach(const Settings& settings, PostfixFacts* postfix) {
   constexpr std::string_view scheme = "unix:";
-  if (!facts.milter_socket.starts_with(scheme) || !postfix.problem.empty()) return {};
-  return connecting_problem(facts.milter_socket.substr(scheme.size()),
-                            value_of(postfix.values, "mail_owner"));
+  if (!settings.milter_socket.starts_with(scheme) || !postfix->problem.empty()) return;
+  const std::string path = settings.milter_socket.substr(scheme.size());
+  PostfixView view{value_of(postfix->values, "mail_owner"),
+                   value_of(postfix->values, "queue_directory"), false};
+  postfix->group = primary_group(view.user);
+  for (const bool is_chrooted : {true, false}) {
+    const bool is_used = std::any_of(
+        postfix->services.begin(), postfix->services.end(), [&](const PostfixService& service) {
+          return service.is_chrooted == is_chrooted &&
+                 (service.program == "smtpd" || service.program == "cleanup");
+        });
+    view.is_chrooted = is_chrooted;
+    if (is_used && postfix->milter_reach.obstacle == MilterReach::Obstacle::none)
+      postfix->milter_reach = reach_socket(path, view);
+  }
 }
 
 }  // namespace
 
-std::vector<PostfixService> parse_services(std::string_view master, std::string_view overrides) {
+std::vector<PostfixService> parse_services(std::string_view master, std::string_view overrides,
+                                           bool is_chrooted_by_default) {
   std::vector<PostfixService> services;
   while (!master.empty()) {
     const std::string_view line = master.substr(0, master.find('\n'));
@@ -156,7 +180,7 @@ std::vector<PostfixService> parse_services(std::string_view master, std::string_
     if (words.size() <= command) continue;
     PostfixService service;
     service.name = std::string(words[0]) + "/" + std::string(words[1]);
-    service.is_chrooted = words[chroot] == "y";
+    service.is_chrooted = words[chroot] == "y" || (words[chroot] == "-" && is_chrooted_by_default);
     service.program = words[command];
     services.push_back(std::move(service));
   }
@@ -186,14 +210,20 @@ PostfixFacts gather_postfix(const std::string& directory,
     }
   }
   facts.values = parse_postfix_values(*values);
-  facts.services = parse_services(*master, *overrides);
+  // Compatible with Postfix before 3.0.
+  const bool is_chrooted_by_default = value_of(facts.values, "compatibility_level") == "0";
+  facts.services = parse_services(*master, *overrides, is_chrooted_by_default);
   if (directory.empty()) facts.directory = value_of(facts.values, "config_directory");
   return facts;
 }
 
-CheckFacts gather_facts(const CommandContext& context) {
+policy::Result<CheckFacts> gather_facts(const CommandContext& context) {
   const Settings& settings = context.settings;
   CheckFacts facts;
+  // As root, where we are: it can become Postfix's user.
+  gather_all_postfix(settings, &facts);
+  for (PostfixFacts& postfix : facts.postfix) gather_milter_reach(settings, &postfix);
+  if (auto dropped = give_up_root(settings); !dropped.ok()) return std::move(dropped).error();
   facts.user = user_name(settings);
   facts.config_file = context.line.config_file;
   facts.now = context.clock.now();
@@ -206,12 +236,9 @@ CheckFacts gather_facts(const CommandContext& context) {
   facts.contact_info = settings.contact_info;
   facts.dkim_domain = settings.dkim_domain;
   facts.dkim_keys = gather_dkim_keys(settings);
-  gather_all_postfix(settings, &facts);
   gather_logs(settings, &facts);
   gather_store(settings, &facts);
   facts.milter_silence = milter_silence(settings.milter_socket);
-  for (PostfixFacts& postfix : facts.postfix)
-    postfix.milter_problem = milter_problem(facts, postfix);
   timex clock{};
   facts.is_clock_unsynchronised = ::adjtimex(&clock) == TIME_ERROR;
   if (std::any_of(facts.postfix.begin(), facts.postfix.end(), uses_dane)) {

@@ -3,9 +3,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
-#include <pwd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -37,15 +35,6 @@ std::string access_problem(const std::string& path, int mode) {
 std::string folder_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-// Whether somebody with these ids has the permission BIT (4, 2, 1) of a file.
-bool may(const struct stat& file, uid_t user, gid_t group, unsigned bit) {
-  if (user == 0) return true;
-  const unsigned mode = file.st_mode;
-  if (file.st_uid == user) return (mode >> 6U & bit) != 0;
-  if (file.st_gid == group) return (mode >> 3U & bit) != 0;
-  return (mode & bit) != 0;
 }
 
 struct FreeAddresses {
@@ -181,25 +170,6 @@ std::string milter_silence(std::string_view socket) {
       connect_to(reinterpret_cast<const sockaddr*>(&address), sizeof(address), &server);
   if (error == EACCES) return {};
   return error != 0 ? reason(error) : negotiation_problem(server.get());
-}
-
-std::string connecting_problem(const std::string& path, const std::string& user) {
-  const passwd* entry = ::getpwnam(user.c_str());
-  if (entry == nullptr) return "there is no user " + user;
-  const uid_t uid = entry->pw_uid;
-  const gid_t gid = entry->pw_gid;
-  for (std::size_t slash = path.find('/', 1); slash != std::string::npos;
-       slash = path.find('/', slash + 1)) {
-    const std::string folder = path.substr(0, slash);
-    struct stat seen {};
-    if (::stat(folder.c_str(), &seen) != 0) return folder + ": " + reason(errno);
-    if (!may(seen, uid, gid, 1)) return folder + ": may not be passed through by " + user;
-  }
-  struct stat seen {};
-  if (::stat(path.c_str(), &seen) != 0) return path + ": " + reason(errno);
-  if (!S_ISSOCK(seen.st_mode)) return path + ": is no socket";
-  if (!may(seen, uid, gid, 2)) return path + ": may not be written by " + user;
-  return {};
 }
 
 }  // namespace tlsrpt::reporter

@@ -17,10 +17,7 @@ std::string writing_problem(const std::string& path);
 std::string transport_problem(std::string_view transport);
 // Why nobody at SOCKET, as the option milter_socket has it, answers as a milter that asks for no
 // right to change mail: it is connected to, and has to agree on the protocol. Empty also where we
-// may not connect: whether Postfix may, connecting_problem() tells.
+// may not connect: whether Postfix may, reach_socket() tells (postfix_user.h).
 std::string milter_silence(std::string_view socket);
-// Why the USER of Postfix cannot connect to the socket at PATH. Postfix's processes have the
-// primary group of that user and no other.
-std::string connecting_problem(const std::string& path, const std::string& user);
 
 }  // namespace tlsrpt::reporter

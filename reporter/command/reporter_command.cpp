@@ -40,13 +40,13 @@ struct Action {
   std::string_view name;
   NeedsConfig needs_config = NeedsConfig::yes;
   // Whether root is given up first. Reading a file that was named on the command line is left to
-  // the one who named it: it may well be readable to root only.
+  // the one who named it: it may well be readable to root only; --check gives it up by itself.
   bool gives_up_root = true;
   int (*run)(const CommandContext&) = nullptr;
 };
 
 constexpr auto actions = std::to_array<Action>({
-    {"check", NeedsConfig::yes, true, run_check},
+    {"check", NeedsConfig::yes, false, run_check},
     {"check-domain", NeedsConfig::where_it_is, true, run_check_domain},
     {"flush", NeedsConfig::yes, true, run_flush},
     {"status", NeedsConfig::yes, true, run_status},

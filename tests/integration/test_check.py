@@ -37,26 +37,34 @@ class Site:
         self.log.write_text("")
         main = {"compatibility_level": "3.6", "maillog_file": self.log,
                 "queue_directory": self.folder / "queue",
+                "milter_default_action": "accept",
                 "non_smtpd_milters": "inet:localhost:8891", **main}
         (self.postfix / "main.cf").write_text(
             "".join(f"{name} = {value}\n" for name, value in main.items()))
         self.config = self.folder / "tlsrpt.conf"
+        self.commands = {}  # Of the last examination, by check.
         self.options = {"organization_name": "Check", "contact_info": SENDER, "run_as": "root",
                         "store": f"sqlite:{self.folder}/store.sqlite",
                         "log_source": f"file:{self.log}", "postfix_config": self.postfix,
                         "mail_transport": "sendmail:/usr/sbin/sendmail"}
 
     def check(self, **options):
-        """State of each check, and the commands of all findings."""
+        """As examine(), with a configuration of ours made anew."""
         self.config.write_text("".join(f"{name} = {value}\n"
                                        for name, value in {**self.options, **options}.items()))
+        return self.examine()
+
+    def examine(self):
+        """State of each check, and the commands of all findings."""
         ran = subprocess.run([REPORTER, "-c", self.config, "--check", "--format", "json"],
                              capture_output=True, text=True, stdin=subprocess.DEVNULL)
         checks = json.loads(ran.stdout)["checks"]
         states = {check["check"]: check["state"] for check in checks}
+        self.commands = {check["check"]: [command for finding in check["findings"]
+                                          for command in finding["commands"]]
+                         for check in checks}
         assert ran.returncode == (FAULTY if "fault" in states.values() else 0), ran
-        return states, [command for check in checks for finding in check["findings"]
-                        for command in finding["commands"]]
+        return states, [command for commands in self.commands.values() for command in commands]
 
     def run(self, commands):
         """Runs what changes the configuration; there is no Postfix to be reloaded."""

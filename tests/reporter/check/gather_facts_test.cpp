@@ -12,7 +12,8 @@ TEST(GatherFacts, ServicesAreTheLinesOfMasterCfWithTheirOverrides) {
       "relay      unix  -       -       n       -       -       smtp -o syslog_name=p/r\n"
       "\nbroken line\n",
       "relay/unix/syslog_name = p/r\nrelay/unix/smtp_tls_loglevel = 0\nsmtp/inet/x = y\n"
-      "gone/unix/x = 1\nnonsense = 1\n");
+      "gone/unix/x = 1\nnonsense = 1\n",
+      false);
   ASSERT_EQ(services.size(), 3U);
   EXPECT_EQ(services[0].name, "smtp/inet");
   EXPECT_EQ(services[0].program, "smtpd");
@@ -22,6 +23,12 @@ TEST(GatherFacts, ServicesAreTheLinesOfMasterCfWithTheirOverrides) {
   EXPECT_EQ(services[2].program, "smtp");
   EXPECT_FALSE(services[2].is_chrooted);
   EXPECT_EQ(value_of(services[2].overrides, "smtp_tls_loglevel"), "0");
+}
+
+TEST(GatherFacts, WhetherAServiceIsChrootedMayBeLeftToTheDefault) {
+  const char* const master = "smtp inet n - - - - smtpd\n";
+  EXPECT_FALSE(parse_services(master, "", false)[0].is_chrooted);
+  EXPECT_TRUE(parse_services(master, "", true)[0].is_chrooted);
 }
 
 TEST(GatherFacts, PostfixThatIsNotThereIsAProblemNotAnError) {

@@ -59,28 +59,6 @@ TEST(Reach, AServerHasToGreet) {
   }
 }
 
-TEST(Reach, SocketsByTheModeForUserAndPrimaryGroup) {
-  const testing_support::TempDir dir;
-  fs::permissions(dir.path(), fs::perms(0755));
-  const std::string path = dir.file("s");
-  const policy::UniqueFd server(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un place{};
-  place.sun_family = AF_UNIX;
-  std::copy(path.begin(), path.end(), place.sun_path);
-  EXPECT_THAT(connecting_problem(path, "nobody"), HasSubstr("No such file"));
-  ASSERT_EQ(::bind(server.get(), reinterpret_cast<sockaddr*>(&place), sizeof(place)), 0);
-  fs::permissions(path, fs::perms(0777));
-  EXPECT_EQ(connecting_problem(path, "nobody"), "");
-  EXPECT_EQ(connecting_problem(path, "root"), "");
-  fs::permissions(path, fs::perms(0700));
-  EXPECT_THAT(connecting_problem(path, "nobody"), HasSubstr("may not be written by nobody"));
-  fs::permissions(path, fs::perms(0777));
-  fs::permissions(dir.path(), fs::perms(0700));
-  EXPECT_THAT(connecting_problem(path, "nobody"), HasSubstr("may not be passed through"));
-  EXPECT_THAT(connecting_problem(path, "no-such-user"), HasSubstr("there is no user"));
-  EXPECT_THAT(connecting_problem(dir.write("file", ""), "root"), HasSubstr("is no socket"));
-}
-
 // What milter_silence() says of a server that answers with ANSWER.
 std::string silence_of(const std::string& answer) {
   const testing_support::TempDir dir;
