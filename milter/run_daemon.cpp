@@ -18,6 +18,7 @@
 #include "milter/daemon_signals.h"
 #include "milter/datagram/socket_activation.h"
 #include "milter/datagram/tlsrpt_input.h"
+#include "milter/file_limit.h"
 #include "milter/mail/milter_input.h"
 #include "milter/service_manager.h"
 #include "milter/trouble_notes.h"
@@ -306,6 +307,7 @@ void Daemon::say_notices() {
 int run_daemon(const reporter::CommandContext& context) {
   // Only for this process: before there is another.
   HandedOver handed_over = take_handed_over(context.settings.tlsrpt_socket);
+  raise_file_limit();
   if (context.line.foreground)
     return Daemon(context, std::move(handed_over), nullptr).run(context.settings);
   auto background = Background::enter();

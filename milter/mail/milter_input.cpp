@@ -14,6 +14,7 @@ using std::chrono::steady_clock;
 
 constexpr std::string_view unix_prefix = "unix:";
 constexpr std::chrono::seconds retry_interval{10};
+constexpr std::chrono::seconds look_interval{5};
 constexpr const char* trouble = "milter";
 
 MilterRules rules_for(const reporter::Settings& settings, bool wants_domains) {
@@ -42,7 +43,8 @@ MilterInput::MilterInput(const reporter::Settings& settings, const reporter::Clo
       look_ahead_(std::move(look_ahead)),
       inbox_(rules_for(settings, static_cast<bool>(look_ahead_))),
       server_({settings.milter_socket, settings.milter_socket_group, settings.milter_socket_mode},
-              inbox_) {}
+              inbox_),
+      socket_(settings.milter_socket) {}
 
 bool MilterInput::start() {
   const auto status = server_.start();
@@ -63,11 +65,29 @@ void MilterInput::reload(const reporter::Settings& settings) {
 void MilterInput::keep_up() {
   if (server_.state() == MilterServer::State::not_started && steady_clock::now() >= next_try_)
     start();
+  if (server_.state() == MilterServer::State::running) look_for_socket();
   if (server_.state() == MilterServer::State::stopped) ended_();
   if (server_.state() == MilterServer::State::failed)
     log_.trouble(trouble,
                  "libmilter has given up; reports are known by the log alone until the "
                  "daemon is started again");
+}
+
+// libmilter cannot listen on another one in this process.
+void MilterInput::look_for_socket() {
+  constexpr const char* socket_trouble = "milter socket";
+  const auto now = steady_clock::now();
+  if (now < next_look_) return;
+  next_look_ = now + look_interval;
+  if (server_.is_in_place()) {
+    log_.recovered(socket_trouble, socket_ + " is there again");
+  } else {
+    log_.trouble(socket_trouble,
+                 socket_ +
+                     " was removed or replaced by somebody; Postfix does not reach the "
+                     "milter, and reports are known by the log alone, until the daemon is "
+                     "started again");
+  }
 }
 
 void MilterInput::hand_over(std::span<Collector* const> collectors) {

@@ -46,6 +46,7 @@ class MilterInput final : public CollectorInput {
 
  private:
   void keep_up();
+  void look_for_socket();
 
   const reporter::Clock& clock_;
   DaemonLog& log_;
@@ -53,7 +54,9 @@ class MilterInput final : public CollectorInput {
   LookAhead look_ahead_;
   MilterInbox inbox_;
   MilterServer server_;
+  const std::string socket_;
   std::chrono::steady_clock::time_point next_try_{};
+  std::chrono::steady_clock::time_point next_look_{};
 };
 
 }  // namespace tlsrpt::milter

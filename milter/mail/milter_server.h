@@ -50,6 +50,8 @@ class MilterServer {
     failed,   // libmilter has given up. It cannot be started again.
   };
   State state() const { return life_->state; }
+  // Whether Postfix can find the socket, while it is running: the file may have been taken away.
+  bool is_in_place() const { return !file_ || file_->is_in_place(); }
 
  private:
   policy::Status open_unix();

@@ -143,6 +143,11 @@ Status SocketFile::take_name(const std::optional<Identity>& stale) const {
   return policy::Unit{};
 }
 
+bool SocketFile::is_in_place() const {
+  const auto found = identity_of(options_.path);
+  return ours_ && found && *found == *ours_;
+}
+
 std::string SocketFile::lasting_path() const {
   return "/proc/self/fd/" + std::to_string(handle_.get());
 }

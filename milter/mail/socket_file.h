@@ -40,6 +40,8 @@ class SocketFile {
   // After a socket was bound to temporary(): gives it its name. May be tried again after an error,
   // which is one of clear_temporary(), for path(), or Errc::not_found: there is no such group.
   policy::Status publish();
+  // Whether its name still leads to it, after publish(); another program may have taken it away.
+  bool is_in_place() const;
   // A path that leads to the socket whatever became of its name, after publish().
   std::string lasting_path() const;
 

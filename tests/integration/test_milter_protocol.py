@@ -52,12 +52,13 @@ class MilterTest(unittest.TestCase):
             del self.options["run_as"]
         self.daemon = None
 
-    def start(self):
+    def start(self, *wrapper):
         config = self.folder / "tlsrpt.conf"
         config.write_text("".join(f"{key} = {value}\n" for key, value in self.options.items()))
         log = self.folder / "daemon.log"
         before = log.read_text().count("listens on") if log.exists() else 0
-        self.daemon = Daemon("tlsrpt-milter", [PROGRAM, "-c", config, "-f", "-v"], log)
+        self.daemon = Daemon(
+            "tlsrpt-milter", [*wrapper, PROGRAM, "-c", config, "-f", "-v"], log)
         self.addCleanup(self.daemon.stop)
         self.daemon.wait_until(
             lambda: self.daemon.output().count("listens on") > before, "the milter", 60)
@@ -230,6 +231,17 @@ class Breaking(MilterTest):
             for client in idle:
                 client.link.close()
 
+    def test_more_connections_than_a_shell_lets_a_program_have(self):
+        """libmilter gives up where it is refused a connection too often."""
+        self.daemon.stop()
+        self.start("prlimit", "--nofile=64:4096")
+        idle = [MilterClient(self.socket) for _ in range(150)]
+        try:
+            self.check_it_works()
+        finally:
+            for client in idle:
+                client.link.close()
+
     def test_stop_comes_within_a_second_whoever_is_connected(self):
         idle = [MilterClient(self.socket) for _ in range(20)]
         for client in idle[::2]:
@@ -277,6 +289,17 @@ class Places(MilterTest):
         self.assertTrue(os.path.exists(self.socket))
         self.start()
         self.check_it_works()
+
+    def test_a_socket_that_somebody_removes_is_missed(self):
+        self.start()
+        os.unlink(self.socket)
+        self.daemon.wait_until(lambda: "was removed or replaced" in self.daemon.output(), "words",
+                               60)
+        wait_until(lambda: "was removed or replaced" in self.untrusted(), "--status", 60)
+        self.daemon.stop()
+        self.start()
+        self.check_it_works()
+        wait_until(lambda: '"until"' in self.untrusted(), "the end of the trouble", 60)
 
     def test_daemon_started_twice_says_so(self):
         self.start()

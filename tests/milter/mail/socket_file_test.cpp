@@ -51,6 +51,18 @@ class SocketFileTest : public testing::Test {
   testing_support::TempDir folder_;
 };
 
+TEST_F(SocketFileTest, KnowsWhetherItsNameIsTaken) {
+  const auto file = make();
+  const UniqueFd listener = serve(*file);
+  EXPECT_FALSE(file->is_in_place());
+  ASSERT_TRUE(file->publish().ok());
+  EXPECT_TRUE(file->is_in_place());
+  ASSERT_EQ(::unlink(path().c_str()), 0);
+  EXPECT_FALSE(file->is_in_place());
+  const UniqueFd other = listen_at(path());
+  EXPECT_FALSE(file->is_in_place());
+}
+
 TEST_F(SocketFileTest, IsTheOwnersAloneUntilItHasItsNameAndItsMode) {
   const auto file = make();
   const UniqueFd listener = serve(*file);
