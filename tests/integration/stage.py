@@ -84,7 +84,12 @@ def skip_unless_possible():
 
 
 def limit_run_time(seconds):
-    """Raises in the main thread after `seconds`, so that everything is still taken down."""
+    """Raises in the main thread after `seconds`, so that everything is still taken down.
+
+    The folder of another Postfix, which may take long to make, is made before.
+    """
+    if postfix_chroot.version() is not None:
+        postfix_chroot.postfix_chroot(postfix_chroot.version())
     def too_late(_number, _frame):
         raise TimeoutError(f"the suite took more than {seconds} s")
     signal.signal(signal.SIGALRM, too_late)
