@@ -11,6 +11,9 @@
 namespace tlsrpt::reporter {
 namespace {
 
+// So many failures and no success are nobody else's doing, even where one aggregator receives all.
+constexpr std::size_t many = 5;
+
 void erase_all(std::string& text, std::string_view part) {
   if (part.empty()) return;
   for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at)) {
@@ -55,7 +58,8 @@ policy::Result<std::string> mail_trouble(Store& store, policy::UtcSeconds now) {
   const auto& failures = mail->failures;
   if (mail->sent || failures.empty()) return std::string();
   const bool own = std::any_of(failures.begin(), failures.end(), is_own_fault);
-  return own || are_alike(failures) ? failures.front().last_error : std::string();
+  return own || failures.size() >= many || are_alike(failures) ? failures.front().last_error
+                                                               : std::string();
 }
 
 }  // namespace tlsrpt::reporter

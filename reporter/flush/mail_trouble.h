@@ -13,7 +13,8 @@ namespace tlsrpt::reporter {
 
 // The latest error of those deliveries by mail that were tried in the day before NOW, if that looks
 // like a fault of our own: none was sent, and one was not even taken by mail_transport, or has
-// expired, or those to several receivers failed alike. Empty otherwise. Errors are the store's.
+// expired, or those to several receivers failed alike, or there are five of them or more. Empty
+// otherwise. Errors are the store's.
 policy::Result<std::string> mail_trouble(Store& store, policy::UtcSeconds now);
 
 }  // namespace tlsrpt::reporter

@@ -62,6 +62,19 @@ TEST_F(MailTrouble, TheSameRefusalForSeveralReceiversIsOurs) {
   EXPECT_EQ(trouble(), "") << "of yesterday";
 }
 
+TEST_F(MailTrouble, ManyFailuresAreOursEvenIfOneAggregatorReceivesAll) {
+  map("* v=TLSRPTv1; rua=mailto:tls@collect.example\n");
+  for (const char* each : {"a.example", "b.example", "c.example", "d.example", "e.example"})
+    count(each);
+  close();
+  use_sendmail("echo \"reason $$\" >&2; exit 1");
+  for (const char* each : {"a.example", "b.example", "c.example", "d.example"})
+    deliver(true, {std::nullopt, each});
+  EXPECT_EQ(trouble(), "");
+  deliver();
+  EXPECT_THAT(trouble(), HasSubstr("reason"));
+}
+
 TEST_F(MailTrouble, OneThatWasAcceptedShowsThatTheTransportWorks) {
   make_reports({"a.example", "b.example", "c.example"});
   use_sendmail("case $5 in *@c.*) exit 0;; *) exit 69;; esac");
