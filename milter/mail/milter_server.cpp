@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -47,14 +48,26 @@ HostPort split_inet(std::string_view socket) {
   return {std::string(rest.substr(at + 1)), std::string(rest.substr(0, at))};
 }
 
-Addresses addresses_of(const HostPort& place, int flags) {
+Addresses addresses_of(const HostPort& place, int flags, int family = AF_UNSPEC) {
   addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
+  hints.ai_family = family;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = flags;
   addrinfo* list = nullptr;
   if (::getaddrinfo(place.host.c_str(), place.port.c_str(), &hints, &list) != 0) return nullptr;
   return Addresses(list);
+}
+
+// PLACE with its first address instead of its name, of IPv4 where it has one; none: it has none.
+std::optional<HostPort> resolve(const HostPort& place) {
+  for (const int family : {AF_INET, AF_UNSPEC}) {
+    const Addresses list = addresses_of(place, AI_PASSIVE, family);
+    std::array<char, NI_MAXHOST> host{};
+    if (list && ::getnameinfo(list->ai_addr, list->ai_addrlen, host.data(), host.size(), nullptr, 0,
+                              NI_NUMERICHOST) == 0)
+      return HostPort{host.data(), place.port};
+  }
+  return std::nullopt;
 }
 
 // What smfi_setconn() wants: the family is part of the word, an IPv6 address stands in brackets.
@@ -68,8 +81,8 @@ std::string words(int number) { return std::generic_category().message(number); 
 
 // libmilter tells its reasons syslog(3) alone. What it would fail at is tried here before.
 policy::Status try_network_socket(const HostPort& place) {
-  const Addresses list = addresses_of(place, AI_PASSIVE);
-  if (!list) return Error(Errc::io, "there is no address of " + place.host);
+  const Addresses list = addresses_of(place, AI_PASSIVE | AI_NUMERICHOST);
+  if (!list) return Error(Errc::io, place.host + " is no address");
   const policy::UniqueFd socket(::socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const int on = 1;
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -172,10 +185,12 @@ policy::Status MilterServer::open_unix() {
 }
 
 policy::Status MilterServer::open_inet() {
-  const HostPort place = split_inet(options_.socket);
-  if (auto status = try_network_socket(place); !status)
+  const auto place = resolve(split_inet(options_.socket));
+  if (!place) return Error(Errc::io, "there is no such address").context(options_.socket);
+  if (auto status = try_network_socket(*place); !status)
     return std::move(status).error().context(options_.socket);
-  if (!open_listener(libmilter_place(place))) return refused().context(options_.socket);
+  if (!open_listener(libmilter_place(*place))) return refused().context(options_.socket);
+  address_ = std::string(inet_prefix) + place->port + "@" + place->host;
   return policy::Unit{};
 }
 
@@ -213,7 +228,8 @@ void MilterServer::knock() const {
     (void)UnixAddress(file_->lasting_path()).connect(socket.get());
     return;
   }
-  const Addresses list = addresses_of(split_inet(options_.socket), 0);
+  // No name is looked up here, which could take its time.
+  const Addresses list = addresses_of(split_inet(address_), AI_NUMERICHOST);
   if (!list) return;
   const policy::UniqueFd socket(
       ::socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));

@@ -62,6 +62,7 @@ class MilterServer {
   MilterInbox& inbox_;
   std::optional<SocketFile> file_;  // None: a network socket.
   bool is_bound_ = false;
+  std::string address_;  // "inet:PORT@ADDRESS", once it listens there.
   // What libmilter's thread has of us, as it may outlive us.
   struct Life {
     std::atomic<State> state{State::not_started};

@@ -265,6 +265,36 @@ class Places(MilterTest):
         with MilterClient(("127.0.0.1", port)) as client:
             self.assertEqual(client.negotiate()[:2], (6, 0))
 
+    def test_network_sockets_by_name_and_of_version_6(self):
+        for host, address in (("localhost", "127.0.0.1"), ("::1", "::1")):
+            with self.subTest(host):
+                family = socket.AF_INET6 if ":" in address else socket.AF_INET
+                try:
+                    with socket.create_server((address, 0), family=family) as free:
+                        port = free.getsockname()[1]
+                except OSError:
+                    self.skipTest(f"no {address} here")
+                self.options["milter_socket"] = f"inet:{port}@{host}"
+                self.start()
+                with socket.create_connection((address, port), timeout=20) as link:
+                    link.sendall(packet(b"Q"))
+                    self.assertEqual(link.recv(1), b"")
+                self.assertEqual(self.daemon.stop(), 0)
+
+    def test_network_socket_of_another_program_is_waited_for(self):
+        with socket.create_server(("127.0.0.1", 0)) as theirs:
+            port = theirs.getsockname()[1]
+            self.options["milter_socket"] = f"inet:{port}@127.0.0.1"
+            config = self.folder / "tlsrpt.conf"
+            config.write_text("".join(f"{key} = {value}\n" for key, value in self.options.items()))
+            self.daemon = Daemon("tlsrpt-milter", [PROGRAM, "-c", config, "-f", "-v"],
+                                 self.folder / "daemon.log")
+            self.addCleanup(self.daemon.stop)
+            self.daemon.wait_until(lambda: "in use" in self.daemon.output(), "words", 60)
+        self.daemon.wait_until(lambda: "listens now" in self.daemon.output(), "the milter", 60)
+        with MilterClient(("127.0.0.1", port)) as client:
+            self.assertEqual(client.negotiate()[:2], (6, 0))
+
     def test_live_socket_of_somebody_else_is_left_alone_until_it_is_free(self):
         theirs = socket.socket(socket.AF_UNIX)
         theirs.bind(self.socket)
