@@ -34,19 +34,25 @@ inline policy::Fact with_policy(policy::Fact fact, policy::AppliedPolicy policy)
   return fact;
 }
 
+inline policy::AppliedPolicy sts_policy(const std::string& domain) {
+  return {policy::PolicyType::sts,
+          domain,
+          {"version: STSv1", "mode: enforce", "mx: *." + domain, "max_age: 604800"},
+          {"*." + domain}};
+}
+
+inline policy::AppliedPolicy tlsa_policy(const std::string& domain) {
+  return {policy::PolicyType::tlsa,
+          "mx." + domain,
+          {"3 1 1 " + std::string(64, 'a'), "2 0 1 " + std::string(64, 'b')},
+          {}};
+}
+
 // Every result type, each under the policy that it belongs to.
 inline std::vector<policy::Fact> facts_of_all_kinds(const std::string& domain) {
   using policy::Outcome;
-  const policy::AppliedPolicy sts = {
-      policy::PolicyType::sts,
-      domain,
-      {"version: STSv1", "mode: enforce", "mx: *." + domain, "max_age: 604800"},
-      {"*." + domain}};
-  const policy::AppliedPolicy tlsa = {
-      policy::PolicyType::tlsa,
-      "mx." + domain,
-      {"3 1 1 " + std::string(64, 'a'), "2 0 1 " + std::string(64, 'b')},
-      {}};
+  const policy::AppliedPolicy sts = sts_policy(domain);
+  const policy::AppliedPolicy tlsa = tlsa_policy(domain);
   std::vector<policy::Fact> facts;
   for (int number = 0; number <= 11; ++number) {
     const auto outcome = static_cast<Outcome>(number);
@@ -89,6 +95,24 @@ inline std::vector<ReportSample> report_samples() {
   samples.push_back(make_sample("everything", "xn--bcher-kva.example",
                                 facts_of_all_kinds("xn--bcher-kva.example"), report_settings(),
                                 12));
+  const auto of_policy = [&samples](const std::string& name, const policy::AppliedPolicy& policy,
+                                    Outcome failure) {
+    samples.push_back(
+        make_sample(name, "a.example",
+                    {with_policy(report_fact("a.example", Outcome::success, 8), policy),
+                     with_policy(report_fact("a.example", failure, 1), policy)}));
+  };
+  of_policy("sts", sts_policy("a.example"), Outcome::certificate_host_mismatch);
+  of_policy("tlsa", tlsa_policy("a.example"), Outcome::validation_failure);
+  // As many details as a report has unless configured otherwise, each of an MX host of its own.
+  std::vector<policy::Fact> full;
+  for (unsigned i = 0; i < 500; ++i) {
+    policy::Fact fact = report_fact("a.example", Outcome::starttls_not_supported, i + 1);
+    fact.mx_host = "mx" + std::to_string(i) + ".a.example";
+    fact.mx_ip = "198.51.100." + std::to_string(i % 256);
+    full.push_back(fact);
+  }
+  samples.push_back(make_sample("full", "a.example", full));
   samples.push_back(make_sample("hostile", "a.example", hostile_facts("a.example")));
   reporter::Settings folding = report_settings();
   folding.max_failure_details = 4;

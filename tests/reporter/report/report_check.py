@@ -4,8 +4,8 @@
     report_check.py FOLDER...
 
 Every folder below is searched for *.json.gz and *.eml. Python's own email, gzip and json read
-them; the rules are those of RFC 8460 and of strict receivers (parsedmarc, dmarc-report-viewer, mox,
-MailCheck). Faults go to standard error; exit status 1 then. At the end the checks themselves are
+them; the rules are those of RFC 8460, and the readers in strict_readers.py play the receivers.
+Faults go to standard error; exit status 1 then. At the end the checks themselves are
 tried on damaged copies, each of which must be refused.
 """
 
@@ -21,13 +21,10 @@ import pathlib
 import re
 import sys
 
-POLICY_TYPES = {"tlsa", "sts", "no-policy-found"}
-RESULT_TYPES = {
-    "starttls-not-supported", "certificate-host-mismatch", "certificate-not-trusted",
-    "certificate-expired", "validation-failure", "sts-policy-fetch-error", "sts-policy-invalid",
-    "sts-webpki-invalid", "tlsa-invalid", "dnssec-invalid", "dane-required",
-}
-TOP_KEYS = ["organization-name", "date-range", "contact-info", "report-id", "policies"]
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import strict_readers
+from strict_readers import POLICY_TYPES, RESULT_TYPES
+
 DETAIL_KEYS = {
     "result-type", "sending-mta-ip", "receiving-mx-hostname", "receiving-mx-helo", "receiving-ip",
     "failed-session-count", "additional-information", "failure-reason-code",
@@ -136,7 +133,7 @@ def check_policy(entry):
 
 
 def check_document(report):
-    need(list(report) == TOP_KEYS, f"keys {list(report)}")
+    need(tuple(report) == strict_readers.TOP, f"keys {list(report)}")
     check_values(report)
     begin = instant(report["date-range"]["start-datetime"])
     end = instant(report["date-range"]["end-datetime"])
@@ -153,6 +150,11 @@ def check_gzip(data):
     need(data[4:8] == b"\0\0\0\0", "gzip time")
     text = gzip.decompress(data)
     report = load_json(text)
+    for name, read in strict_readers.READERS.items():
+        try:
+            read(text)
+        except strict_readers.Refused as refusal:
+            raise Fault(f"{name}: {refusal}") from refusal
     need(json.dumps(report, separators=(",", ":"), ensure_ascii=False).encode() == text,
          "not compact, or odd escapes")
     return report, check_document(report)
@@ -273,7 +275,8 @@ def damaged(report):
     yield change(first + ("policy", "policy-type"), "dane")
     yield change(first + ("policy", "policy-domain"), KeyError)
     yield change(first + ("policy", "mx-host"), "mx.a.example")
-    yield change(first + ("summary", "total-failure-session-count"), 1)
+    failed = report["policies"][0]["summary"]["total-failure-session-count"]
+    yield change(first + ("summary", "total-failure-session-count"), failed + 1)
     yield change(first + ("summary", "total-successful-session-count"), -1)
     yield change(first + ("failure-details",), [])
     yield change(first + ("failure-details",), [{"result-type": "x", "failed-session-count": 1}])
@@ -297,6 +300,9 @@ def main(folders):
             continue
         faults += 1
         print(f"damage at {path} was not noticed", file=sys.stderr)
+    for damage in strict_readers.untold_damages():
+        faults += 1
+        print(f"not refused by {damage}", file=sys.stderr)
     sys.exit(1 if faults else 0)
 
 
