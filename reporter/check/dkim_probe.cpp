@@ -15,7 +15,7 @@ std::vector<DkimKeyFacts> gather_dkim_keys(const Settings& settings) {
   options.servers = settings.dns_servers;
   options.timeout = settings.dns_timeout;
   const auto resolver = policy::make_cares_resolver(options);
-  const auto reader = dkim_key_reader(settings);
+  const auto reader = find_secret_reader(settings);
   const std::size_t count = std::min(settings.dkim_key_file.size(), settings.dkim_selector.size());
   std::vector<DkimKeyFacts> all(count);
   std::vector<DkimKey> keys;

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "policy/text.h"
+#include "reporter/deliver/mail_sender.h"
 #include "reporter/dkim/dkim_signer.h"
 #include "reporter/options/config_file.h"
 #include "reporter/options/option_table.h"
@@ -85,7 +86,16 @@ std::vector<std::string> missing_on_machine(const Settings& settings) {
   if (const auto signer = make_dkim_signer(settings); !signer.ok()) {
     add("dkim_key_file", signer.error().message());
   }
-  if (!settings.https_ca_file.empty()) add("https_ca_file", file_fault(settings.https_ca_file));
+  if (const auto transport = load_mail_transport(settings); !transport.ok()) {
+    add("smtp_password_file", transport.error().message());
+  }
+  const auto add_file = [&](std::string_view option, const std::string& path) {
+    if (!path.empty()) add(option, file_fault(path));
+  };
+  add_file("https_ca_file", settings.https_ca_file);
+  add_file("smtp_tls_ca_file", settings.smtp_tls_ca_file);
+  add_file("smtp_tls_cert_file", settings.smtp_tls_cert_file);
+  add_file("smtp_tls_key_file", settings.smtp_tls_key_file);
   return missing;
 }
 

@@ -69,7 +69,8 @@ Error failed(const std::string& path, int problem) {
 }
 
 // Writes PEM to PATH, which must not be there; nothing stays of it where that fails.
-policy::Status write_key(const std::string& path, std::string_view pem, const KeyReader& reader) {
+policy::Status write_key(const std::string& path, std::string_view pem,
+                         const SecretReader& reader) {
   const policy::UniqueFd file(::open(
       path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
   if (!file.valid()) return failed(path, errno);
@@ -86,7 +87,7 @@ policy::Status write_key(const std::string& path, std::string_view pem, const Ke
   return failed(path, problem);
 }
 
-Result<DkimKey> make_key(const CommandLine& line, const KeyReader& reader) {
+Result<DkimKey> make_key(const CommandLine& line, const SecretReader& reader) {
   auto key = DkimKey::generate(wanted_type(line), line.key_bits.value_or(least_rsa_bits));
   if (!key.ok()) return key;
   const auto pem = key->pem();
@@ -131,7 +132,7 @@ int run_make_dkim_key(const CommandContext& context) {
     context.err << prefix << "give the whole path of the key file, as dkim_key_file does\n";
     return exit_usage;
   }
-  const auto reader = dkim_key_reader(context.settings);
+  const auto reader = find_secret_reader(context.settings);
   if (!reader.ok()) return fail_command(context, reader.error());
   auto key = load_dkim_key(path, *reader);
   const bool is_new = !key.ok() && key.error().code() == Errc::not_found;

@@ -8,6 +8,7 @@
 #include "reporter/deliver/directory_sender.h"
 #include "reporter/deliver/sendmail_sender.h"
 #include "reporter/deliver/smtp_sender.h"
+#include "reporter/secret_file.h"
 
 namespace tlsrpt::reporter {
 
@@ -17,21 +18,42 @@ bool is_envelope_address(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }
 
-policy::Result<std::unique_ptr<MailSender>> make_mail_sender(const std::string& transport,
-                                                             const std::string& mail_from) {
+policy::Result<MailTransport> load_mail_transport(const Settings& settings) {
+  constexpr std::size_t max_password_file = 1024;
+  MailTransport transport{
+      settings.mail_transport,
+      settings.mail_from,
+      {settings.smtp_tls_level, settings.smtp_tls_ca_file, settings.smtp_tls_cert_file,
+       settings.smtp_tls_key_file, settings.smtp_user, ""}};
+  if (settings.smtp_user.empty()) return transport;
+  const auto reader = find_secret_reader(settings);
+  if (!reader.ok()) return reader.error();
+  const std::string& path = settings.smtp_password_file;
+  const auto text = read_secret_file(path, *reader, max_password_file);
+  if (!text.ok()) return text.error();
+  transport.smtp.password = text->substr(0, text->find_first_of("\r\n"));
+  if (transport.smtp.password.empty()) {
+    return policy::Error(policy::Errc::syntax,
+                         policy::escape_untrusted(path) + ": the first line holds no password");
+  }
+  return transport;
+}
+
+policy::Result<std::unique_ptr<MailSender>> make_mail_sender(const MailTransport& transport) {
   constexpr std::string_view sendmail = "sendmail:";
   constexpr std::string_view directory = "directory:";
   constexpr std::string_view smtp = "smtp://";
+  const std::string& place = transport.place;
   std::unique_ptr<MailSender> sender;
-  if (transport.starts_with(sendmail)) {
-    sender = std::make_unique<SendmailSender>(transport.substr(sendmail.size()), mail_from);
-  } else if (transport.starts_with(directory)) {
-    sender = std::make_unique<DirectorySender>(transport.substr(directory.size()));
-  } else if (transport.starts_with(smtp)) {
-    sender = std::make_unique<SmtpSender>(transport, mail_from);
+  if (place.starts_with(sendmail)) {
+    sender = std::make_unique<SendmailSender>(place.substr(sendmail.size()), transport.mail_from);
+  } else if (place.starts_with(directory)) {
+    sender = std::make_unique<DirectorySender>(place.substr(directory.size()));
+  } else if (place.starts_with(smtp)) {
+    sender = std::make_unique<SmtpSender>(place, transport.mail_from, transport.smtp);
   } else {
     return policy::Error(policy::Errc::syntax,
-                         "unknown mail_transport " + policy::escape_untrusted(transport));
+                         "unknown mail_transport " + policy::escape_untrusted(place));
   }
   return sender;
 }

@@ -12,8 +12,19 @@
 
 #include "policy/result.h"
 #include "reporter/deliver/outcome.h"
+#include "reporter/options/settings.h"
 
 namespace tlsrpt::reporter {
+
+// TLS and authentication towards a server that speaks SMTP.
+struct SmtpSecurity {
+  SmtpTlsLevel level = SmtpTlsLevel::may;
+  std::string ca_file;    // Empty: the system's.
+  std::string cert_file;  // Ours; empty: none.
+  std::string key_file;   // Empty: in cert_file.
+  std::string user;       // Empty: no AUTH (RFC 4954).
+  std::string password;
+};
 
 struct OutgoingMail {
   std::string message;    // Whole message, lines end in CRLF.
@@ -40,9 +51,18 @@ class MailSender {
   virtual bool is_repeatable() const { return false; }
 };
 
-// The sender that TRANSPORT, as option mail_transport has it, stands for; MAIL_FROM is the envelope
-// sender. Opens nothing yet. Errc::syntax: no such transport.
-policy::Result<std::unique_ptr<MailSender>> make_mail_sender(const std::string& transport,
-                                                             const std::string& mail_from);
+// How mail leaves, whole: what opens it, and the secret that it takes.
+struct MailTransport {
+  std::string place;      // As option mail_transport has it.
+  std::string mail_from;  // Envelope sender.
+  SmtpSecurity smtp;
+};
+
+// The transport that SETTINGS ask for; the password is read. Errors: those of read_secret_file()
+// for smtp_password_file; Errc::syntax where it holds no password.
+policy::Result<MailTransport> load_mail_transport(const Settings& settings);
+
+// The sender for TRANSPORT. Opens nothing yet. Errc::syntax: no such transport.
+policy::Result<std::unique_ptr<MailSender>> make_mail_sender(const MailTransport& transport);
 
 }  // namespace tlsrpt::reporter

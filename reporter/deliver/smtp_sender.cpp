@@ -9,6 +9,13 @@
 #include "policy/text.h"
 
 namespace tlsrpt::reporter {
+namespace {
+
+// What libcurl says, but QUIT.
+constexpr auto verbs = std::to_array<std::string_view>(
+    {"EHLO", "HELO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "RSET", "NOOP"});
+
+}  // namespace
 
 // What was said, as far as it tells how to judge a failure.
 struct SmtpSender::Dialogue {
@@ -26,7 +33,10 @@ struct SmtpSender::Dialogue {
   void sent(std::string_view line) {
     const std::string_view verb = line.substr(0, line.find_first_of(" \r\n"));
     quitting = verb == "QUIT";
-    if (!quitting) start_stage(verb);
+    // What follows AUTH in lines of its own is no verb, and nobody's business (RFC 4954, 4).
+    const bool is_verb = std::find(verbs.begin(), verbs.end(), verb) != verbs.end();
+    if (is_verb) start_stage(verb);
+    if (!is_verb && !quitting) reply.clear();
   }
   void received(std::string_view line) {
     if (quitting || reply.size() > max_outcome_text) return;
@@ -106,16 +116,36 @@ long in_milliseconds(std::chrono::milliseconds duration) {
 
 }  // namespace
 
-SmtpSender::SmtpSender(std::string url, std::string mail_from, SmtpTimeouts timeouts)
+SmtpSender::SmtpSender(std::string url, std::string mail_from, SmtpSecurity security,
+                       SmtpTimeouts timeouts)
     : url_(std::move(url)),
       mail_from_(std::move(mail_from)),
+      security_(std::move(security)),
       timeouts_(timeouts),
       handle_(curl_easy_init()) {
   if (!handle_) throw std::bad_alloc();
 }
 
-void SmtpSender::set_options(const OutgoingMail& mail, Security security, bool fresh,
-                             Dialogue& dialogue) {
+void SmtpSender::set_security(Tls tls) {
+  CURL* curl = handle_.get();
+  const bool may = security_.level == SmtpTlsLevel::may;
+  const auto use = may ? CURLUSESSL_TRY : CURLUSESSL_ALL;
+  curl_easy_setopt(curl, CURLOPT_USE_SSL,
+                   static_cast<long>(tls == Tls::none ? CURLUSESSL_NONE : use));
+  const bool verify = security_.level == SmtpTlsLevel::verify;
+  curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, verify ? 1L : 0L);
+  curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, verify ? 2L : 0L);
+  const auto set_if = [curl](CURLoption option, const std::string& value) {
+    if (!value.empty()) curl_easy_setopt(curl, option, value.c_str());
+  };
+  set_if(CURLOPT_CAINFO, security_.ca_file);
+  set_if(CURLOPT_SSLCERT, security_.cert_file);
+  set_if(CURLOPT_SSLKEY, security_.key_file);
+  set_if(CURLOPT_USERNAME, security_.user);
+  set_if(CURLOPT_PASSWORD, security_.password);
+}
+
+void SmtpSender::set_options(const OutgoingMail& mail, Tls tls, bool fresh, Dialogue& dialogue) {
   CURL* curl = handle_.get();
   curl_easy_reset(curl);  // Keeps connections.
   recipients_ = append(nullptr, "<" + mail.recipient + ">");
@@ -123,11 +153,7 @@ void SmtpSender::set_options(const OutgoingMail& mail, Security security, bool f
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp");
   curl_easy_setopt(curl, CURLOPT_PROXY, "");
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(
-      curl, CURLOPT_USE_SSL,
-      static_cast<long>(security == Security::none ? CURLUSESSL_NONE : CURLUSESSL_TRY));
-  curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
-  curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+  set_security(tls);
   curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L);
   curl_easy_setopt(curl, CURLOPT_MAIL_FROM, ("<" + mail_from_ + ">").c_str());
   curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, recipients_.get());
@@ -148,14 +174,13 @@ void SmtpSender::set_options(const OutgoingMail& mail, Security security, bool f
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, in_milliseconds(left));
 }
 
-CURLcode SmtpSender::attempt(const OutgoingMail& mail, Security security, bool fresh,
-                             Dialogue& dialogue) {
+CURLcode SmtpSender::attempt(const OutgoingMail& mail, Tls tls, bool fresh, Dialogue& dialogue) {
   const auto deadline = dialogue.deadline;
   dialogue = Dialogue{};
   dialogue.message = mail.message;
   dialogue.start_stage("greeting");
   dialogue.deadline = deadline;
-  set_options(mail, security, fresh, dialogue);
+  set_options(mail, tls, fresh, dialogue);
   const CURLcode code = curl_easy_perform(handle_.get());
   // The handle must not point to what goes out of scope.
   curl_easy_setopt(handle_.get(), CURLOPT_ERRORBUFFER, nullptr);
@@ -170,8 +195,8 @@ DeliveryOutcome SmtpSender::send(const OutgoingMail& mail) {
   }
   Dialogue dialogue;
   dialogue.deadline = std::chrono::steady_clock::now() + timeouts_.total;
-  const auto security = tls_fails_ ? Security::none : Security::opportunistic;
-  CURLcode code = attempt(mail, security, false, dialogue);
+  const auto tls = tls_fails_ ? Tls::none : Tls::as_configured;
+  CURLcode code = attempt(mail, tls, false, dialogue);
   long connects = 0;
   curl_easy_getinfo(handle_.get(), CURLINFO_NUM_CONNECTS, &connects);
 
@@ -179,10 +204,11 @@ DeliveryOutcome SmtpSender::send(const OutgoingMail& mail) {
   const bool stale = code != CURLE_OK && connects == 0 && dialogue.stage != "message" &&
                      (dialogue.code() == 0 || dialogue.code() == 421) &&
                      code != CURLE_OPERATION_TIMEDOUT;
-  if (stale) code = attempt(mail, security, true, dialogue);
-  if (security == Security::opportunistic && is_tls_failure(code, dialogue.stage)) {
+  if (stale) code = attempt(mail, tls, true, dialogue);
+  if (tls == Tls::as_configured && security_.level == SmtpTlsLevel::may &&
+      is_tls_failure(code, dialogue.stage)) {
     tls_fails_ = true;
-    code = attempt(mail, Security::none, true, dialogue);
+    code = attempt(mail, Tls::none, true, dialogue);
   }
   if (code == CURLE_OK) return delivered_outcome();
 

@@ -1,8 +1,10 @@
 // SmtpSender: mail_transport `smtp://HOST[:PORT]`, a relay of the site that speaks SMTP.
 //
-// STARTTLS is used where offered, without verification; where it fails the message goes in clear:
-// reports are delivered in spite of TLS failures (RFC 8460, 3 and 5.3). The connection is kept for
-// the next message. Proxies of the environment are not used.
+// At SmtpTlsLevel::may, STARTTLS is used where offered, without verification; where it fails the
+// message goes in clear: reports are delivered in spite of TLS failures (RFC 8460, 3 and 5.3). At
+// the other levels nothing goes in clear, for those who submit with AUTH or a certificate
+// (RFC 4954, RFC 6409). The connection is kept for the next message. Proxies of the environment are
+// not used.
 #pragma once
 
 #include <chrono>
@@ -21,21 +23,24 @@ struct SmtpTimeouts {
 
 class SmtpSender : public MailSender {
  public:
-  SmtpSender(std::string url, std::string mail_from, SmtpTimeouts timeouts = {});
+  SmtpSender(std::string url, std::string mail_from, SmtpSecurity security = {},
+             SmtpTimeouts timeouts = {});
 
   // Permanent: 5xx to MAIL, RCPT, DATA or the message. A 5xx greeting or EHLO reply speaks of us or
   // of the moment, not of this message: temporary, as are 4xx, time-outs and lost connections.
   DeliveryOutcome send(const OutgoingMail& mail) override;
 
  private:
-  enum class Security { opportunistic, none };
+  enum class Tls { as_configured, none };
   struct Dialogue;
 
-  CURLcode attempt(const OutgoingMail& mail, Security security, bool fresh, Dialogue& dialogue);
-  void set_options(const OutgoingMail& mail, Security security, bool fresh, Dialogue& dialogue);
+  CURLcode attempt(const OutgoingMail& mail, Tls tls, bool fresh, Dialogue& dialogue);
+  void set_security(Tls tls);
+  void set_options(const OutgoingMail& mail, Tls tls, bool fresh, Dialogue& dialogue);
 
   std::string url_;
   std::string mail_from_;
+  SmtpSecurity security_;
   SmtpTimeouts timeouts_;
   CurlEasy handle_;
   CurlList recipients_;     // The handle points to it while it works.

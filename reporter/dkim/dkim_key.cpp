@@ -1,21 +1,13 @@
 #include "reporter/dkim/dkim_key.h"
 
-#include <fcntl.h>
 #include <openssl/bio.h>
 #include <openssl/pem.h>
 #include <openssl/sha.h>
 #include <openssl/x509.h>
-#include <sys/stat.h>
 
-#include <array>
-#include <cerrno>
-#include <climits>
-#include <system_error>
 #include <utility>
 
 #include "policy/text.h"
-#include "policy/unique_fd.h"
-#include "reporter/options/config_file.h"
 #include "reporter/report/base64.h"
 
 namespace tlsrpt::reporter {
@@ -72,27 +64,6 @@ std::string text_of(BIO* bio) {
 
 Error openssl_failed(const char* what) {
   return {Errc::internal, std::string("OpenSSL cannot ") + what};
-}
-
-// What is wrong with owner and permissions of a key file; empty: nothing.
-std::string permission_fault(const struct stat& status, const KeyReader& reader) {
-  if (!S_ISREG(status.st_mode)) return "is no regular file";
-  if (status.st_uid != 0 && status.st_uid != reader.uid) {
-    return "belongs to another user than root and the reporter's";
-  }
-  if ((status.st_mode & S_IRWXO) != 0) {
-    return "can be read or written by every user: chmod o= it";
-  }
-  if ((status.st_mode & S_IWGRP) != 0) return "can be written by its group: chmod g-w it";
-  const bool is_ours = status.st_gid == reader.gid || status.st_gid == 0;
-  if ((status.st_mode & S_IRGRP) != 0 && !is_ours) {
-    return "can be read by a group that is not the reporter's: chgrp it";
-  }
-  // Where root asks for somebody else.
-  const bool can_read = reader.uid == 0 ||
-                        (status.st_uid == reader.uid && (status.st_mode & S_IRUSR) != 0) ||
-                        (status.st_gid == reader.gid && (status.st_mode & S_IRGRP) != 0);
-  return can_read ? "" : "cannot be read by the reporter's user: chgrp it, and chmod g+r it";
 }
 
 }  // namespace
@@ -198,18 +169,9 @@ Result<std::string> DkimKey::sign(std::string_view text) const {
   return signature;
 }
 
-Result<DkimKey> load_dkim_key(const std::string& path, const KeyReader& reader) {
+Result<DkimKey> load_dkim_key(const std::string& path, const SecretReader& reader) {
   const std::string shown = policy::escape_untrusted(path);
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) {
-    const int problem = errno;
-    return Error(problem == ENOENT ? Errc::not_found : Errc::io,
-                 shown + ": " + std::generic_category().message(problem));
-  }
-  if (const std::string fault = permission_fault(status, reader); !fault.empty()) {
-    return Error(Errc::io, shown + ": " + fault);
-  }
-  const auto pem = read_small_file(path, max_key_file);
+  const auto pem = read_secret_file(path, reader, max_key_file);
   if (!pem.ok()) return pem.error();
   auto key = DkimKey::from_pem(*pem);
   if (!key.ok()) return std::move(key).error().context(shown);

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <openssl/evp.h>
-#include <sys/types.h>
 
 #include <cstdint>
 #include <memory>
@@ -12,6 +11,7 @@
 #include <string_view>
 
 #include "policy/result.h"
+#include "reporter/secret_file.h"
 
 namespace tlsrpt::reporter {
 
@@ -61,15 +61,8 @@ class DkimKey {
 // SHA-256 of TEXT, 32 octets.
 std::string sha256(std::string_view text);
 
-// Who reads key files: user and group.
-struct KeyReader {
-  uid_t uid = 0;
-  gid_t gid = 0;
-};
-
-// The key in the file PATH, which only root and READER own, nobody else can write, and nobody but
-// its owner and READER's group can read. Errc::not_found, Errc::io; Errc::syntax: no key;
-// Errc::limit: check_size(); Errc::io with the reason: its permissions. Messages begin with PATH.
-policy::Result<DkimKey> load_dkim_key(const std::string& path, const KeyReader& reader);
+// The key in the file PATH, which read_secret_file() reads for READER. Errors are its;
+// Errc::syntax: no key; Errc::limit: check_size(). Messages begin with PATH.
+policy::Result<DkimKey> load_dkim_key(const std::string& path, const SecretReader& reader);
 
 }  // namespace tlsrpt::reporter

@@ -1,7 +1,5 @@
 #include "reporter/dkim/dkim_signer.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -9,7 +7,6 @@
 
 #include "reporter/dkim/canonical.h"
 #include "reporter/report/base64.h"
-#include "reporter/run_as.h"
 
 namespace tlsrpt::reporter {
 namespace {
@@ -59,15 +56,6 @@ std::string folded(std::string_view text) {
 
 }  // namespace
 
-Result<KeyReader> dkim_key_reader(const Settings& settings) {
-  if (::geteuid() == 0) {
-    const auto user = find_run_as_user(settings);
-    if (!user.ok()) return user.error();
-    if (user->has_value()) return KeyReader{(*user)->uid, (*user)->gid};
-  }
-  return KeyReader{::geteuid(), ::getegid()};
-}
-
 Result<std::string> DkimSigner::sign(std::string_view message) const {
   const MessageParts parts = split_message(message);
   const std::string body_hash = base64_encode(sha256(relaxed_body(parts.body)));
@@ -88,7 +76,7 @@ Result<std::string> DkimSigner::sign(std::string_view message) const {
 
 Result<std::optional<DkimSigner>> make_dkim_signer(const Settings& settings) {
   if (settings.dkim_domain.empty()) return std::optional<DkimSigner>();
-  const auto reader = dkim_key_reader(settings);
+  const auto reader = find_secret_reader(settings);
   if (!reader.ok()) return reader.error();
   std::vector<DkimSelectorKey> keys;
   const std::size_t count = std::min(settings.dkim_key_file.size(), settings.dkim_selector.size());

@@ -37,10 +37,6 @@ class DkimSigner {
   std::vector<DkimSelectorKey> keys_;
 };
 
-// Whom key files have to be readable to: the user that reports are sent as. Errors as
-// find_run_as_user() has them.
-policy::Result<KeyReader> dkim_key_reader(const Settings& settings);
-
 // The signer that SETTINGS ask for; none where they do not. Key files are read, their permissions
 // judged for the user that reports are sent as. The error is load_dkim_key()'s, or
 // Errc::not_found where there is no such user.

@@ -17,6 +17,7 @@
 #include "policy/text.h"
 #include "reporter/command/command_error.h"
 #include "reporter/deliver/curl_handle.h"
+#include "reporter/deliver/mail_sender.h"
 #include "reporter/flush/flush_clock.h"
 #include "reporter/flush/flush_close.h"
 #include "reporter/flush/flush_deliver.h"
@@ -113,6 +114,10 @@ class Flush {
       return exit_config;
     }
     signer_ = *std::move(signer);
+    if (const auto transport = load_mail_transport(settings_); !transport.ok()) {
+      log_.warn(fault_text(settings_, "smtp_password_file", transport.error().message()));
+      return exit_config;
+    }
     auto resolver = make_resolver();
     if (!resolver.ok()) return failure(resolver.error());
     resolver_ = *std::move(resolver);

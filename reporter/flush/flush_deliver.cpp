@@ -385,9 +385,11 @@ seconds lease_time(const Settings& settings) {
 
 Result<DeliverSummary> deliver_due(const DeliverContext& context, const DeliveryFilter& filter,
                                    bool ignore_spread) {
+  const auto transport = load_mail_transport(context.settings);
+  if (!transport.ok()) return transport.error();
   std::vector<std::unique_ptr<MailSender>> senders;
   for (unsigned i = 0; i < std::max(1U, context.settings.delivery_concurrency); ++i) {
-    auto sender = make_mail_sender(context.settings.mail_transport, context.settings.mail_from);
+    auto sender = make_mail_sender(*transport);
     if (!sender.ok()) return std::move(sender).error();
     senders.push_back(*std::move(sender));
   }

@@ -194,6 +194,18 @@ constexpr auto table = std::to_array<Option>({
         "run_as", "", "User to run as when started by root; empty: tlsrpt, if it exists", restart),
     option<&S::sending_mta_ip, kind::ListOr<kind::Address, "auto">>(
         "sending_mta_ip", "auto", "Addresses to report as those of the sending MTA", reload),
+    option<&S::smtp_password_file, kind::Path>("smtp_password_file", "",
+                                               "File with the password of smtp_user", reload),
+    option<&S::smtp_tls_ca_file, kind::Path>(
+        "smtp_tls_ca_file", "", "CA certificates for the server of mail_transport, in PEM", reload),
+    option<&S::smtp_tls_cert_file, kind::Path>(
+        "smtp_tls_cert_file", "", "Certificate that we show to that server, in PEM", reload),
+    option<&S::smtp_tls_key_file, kind::Path>(
+        "smtp_tls_key_file", "", "Its private key; empty: in smtp_tls_cert_file", reload),
+    option<&S::smtp_tls_level, kind::SmtpTls>("smtp_tls_level", "may",
+                                              "TLS with the server of mail_transport", reload),
+    option<&S::smtp_user, kind::FreeText>("smtp_user", "",
+                                          "User name for the server of mail_transport", reload),
     option<&S::store, kind::StoreLocation>("store", "sqlite:/var/lib/tlsrpt/tlsrpt.sqlite",
                                            "Where facts, reports and deliveries are kept", restart),
     option<&S::syslog_name, kind::List<kind::Word>>(
@@ -252,6 +264,34 @@ void check_alone(const std::vector<std::string>& values, std::string_view name,
       return;
     }
   }
+}
+
+// What is only ever used with another option. Credentials go to a server that was verified.
+void check_smtp(const Settings& settings, std::vector<OptionFault>& faults) {
+  const auto needs = [&faults](bool is_set, std::string_view option, bool has,
+                               std::string_view other, std::string_view why) {
+    if (is_set && !has) faults.push_back({option, other, std::string(why)});
+  };
+  const bool is_smtp = settings.mail_transport.starts_with("smtp://");
+  const bool has_level = settings.smtp_tls_level != SmtpTlsLevel::may;
+  const bool is_verified = settings.smtp_tls_level == SmtpTlsLevel::verify;
+  const bool has_user = !settings.smtp_user.empty();
+  const bool has_password = !settings.smtp_password_file.empty();
+  const bool has_cert = !settings.smtp_tls_cert_file.empty();
+  const std::string_view transport = "is for mail_transport = smtp://HOST";
+  needs(has_level, "smtp_tls_level", is_smtp, "mail_transport", transport);
+  needs(has_user, "smtp_user", is_smtp, "mail_transport", transport);
+  needs(has_cert, "smtp_tls_cert_file", is_smtp, "mail_transport", transport);
+  needs(has_user, "smtp_user", has_password, "smtp_password_file", "needs smtp_password_file");
+  needs(has_password, "smtp_password_file", has_user, "smtp_user", "needs smtp_user");
+  needs(has_user, "smtp_user", is_verified, "smtp_tls_level",
+        "needs smtp_tls_level = verify, lest the password go to whoever answers");
+  needs(!settings.smtp_tls_ca_file.empty(), "smtp_tls_ca_file", is_verified, "smtp_tls_level",
+        "needs smtp_tls_level = verify");
+  needs(has_cert, "smtp_tls_cert_file", has_level, "smtp_tls_level",
+        "needs smtp_tls_level = encrypt or verify");
+  needs(!settings.smtp_tls_key_file.empty(), "smtp_tls_key_file", has_cert, "smtp_tls_cert_file",
+        "needs smtp_tls_cert_file");
 }
 
 // All three options of DKIM or none, and as many selectors as keys, each once: a recipient finds
@@ -370,6 +410,7 @@ std::vector<OptionFault> validate(const Settings& settings) {
     faults.push_back({"dns_servers", "dns_servers", "more than 32 servers are never asked"});
   }
   check_dkim(settings, faults);
+  check_smtp(settings, faults);
   check_alone(settings.log_source, "log_source", faults);
   check_alone(settings.postfix_config, "postfix_config", faults);
   return faults;

@@ -363,4 +363,11 @@ Result<HttpsVerify> parse_https_verify(std::string_view text) {
   return bad("must be yes, fallback or no");
 }
 
+Result<SmtpTlsLevel> parse_smtp_tls_level(std::string_view text) {
+  if (text == "may") return SmtpTlsLevel::may;
+  if (text == "encrypt") return SmtpTlsLevel::encrypt;
+  if (text == "verify") return SmtpTlsLevel::verify;
+  return bad("must be may, encrypt or verify");
+}
+
 }  // namespace tlsrpt::reporter

@@ -52,6 +52,7 @@ policy::Result<std::string> parse_stream_socket(std::string_view text);
 policy::Result<std::string> parse_datagram_socket(std::string_view text);
 policy::Result<unsigned> parse_file_mode(std::string_view text);
 policy::Result<HttpsVerify> parse_https_verify(std::string_view text);
+policy::Result<SmtpTlsLevel> parse_smtp_tls_level(std::string_view text);
 
 // The elements of a list: separated by blanks, commas or both, as in Postfix.
 std::vector<std::string_view> split_list(std::string_view text);
@@ -239,6 +240,11 @@ struct Transport {
 struct HttpsVerifyMode {
   static constexpr std::string_view type_word = "yes|fallback|no";
   static auto parse(std::string_view text) { return parse_https_verify(text); }
+};
+
+struct SmtpTls {
+  static constexpr std::string_view type_word = "may|encrypt|verify";
+  static auto parse(std::string_view text) { return parse_smtp_tls_level(text); }
 };
 
 // Several values of one kind, at least one.

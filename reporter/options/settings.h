@@ -20,6 +20,13 @@
 
 namespace tlsrpt::reporter {
 
+// Towards the server of mail_transport; named as in Postfix.
+enum class SmtpTlsLevel : std::uint8_t {
+  may,      // STARTTLS where offered, in clear where that fails.
+  encrypt,  // Never in clear; any certificate.
+  verify,   // And the certificate must be the host's.
+};
+
 enum class HttpsVerify : std::uint8_t { yes, fallback, no };
 
 // A network in CIDR notation, such as 127.0.0.0/8.
@@ -52,6 +59,12 @@ struct Settings {
   std::chrono::seconds dns_timeout{};
   std::string record_map;      // Path; empty: none.
   std::string mail_transport;  // "sendmail:PATH", "smtp://HOST[:PORT]", "directory:PATH".
+  SmtpTlsLevel smtp_tls_level = SmtpTlsLevel::may;
+  std::string smtp_tls_ca_file;    // Empty: the system's.
+  std::string smtp_tls_cert_file;  // Of ours, in PEM; empty: none.
+  std::string smtp_tls_key_file;   // Empty: in smtp_tls_cert_file.
+  std::string smtp_user;           // Empty: no AUTH.
+  std::string smtp_password_file;
   std::string bcc;
   HttpsVerify https_verify = HttpsVerify::yes;
   std::string https_ca_file;  // Empty: the system's.

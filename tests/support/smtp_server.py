@@ -12,11 +12,15 @@ writes `log` (one line an event: session number, space, event) and the messages 
                      instead of shaking hands, `body` in the middle of the message
 --hang STAGE         never answers at STAGE
 --starttls CERT,KEY  offers STARTTLS with that certificate
+--client-ca FILE     wants a certificate of the client that FILE vouches for
+--auth USER:PASSWORD offers AUTH behind STARTTLS and takes mail from that user only, by
+                     --mechanisms "PLAIN LOGIN"
 --port N             listens there instead of at a port that is free
 --idle-close N       closes each connection after its Nth message (without a word)
 """
 
 import argparse
+import base64
 import pathlib
 import socket
 import ssl
@@ -46,6 +50,9 @@ class Server:
             certificate, key = options.starttls.split(",")
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.context.load_cert_chain(certificate, key)
+            if options.client_ca:
+                self.context.load_verify_locations(options.client_ca)
+                self.context.verify_mode = ssl.CERT_REQUIRED
 
     def log(self, session, event):
         with self.lock:
@@ -76,6 +83,7 @@ class Session:
         self.link = link
         self.pending = b""
         self.encrypted = False
+        self.known = not server.options.auth
         self.accepted = 0
 
     def run(self):
@@ -129,9 +137,15 @@ class Session:
                 offers = ["250-test.example", "250-SIZE 10000000"]
                 if self.server.context and not self.encrypted:
                     offers.append("250-STARTTLS")
+                if self.server.options.auth and self.encrypted:
+                    offers.append("250-AUTH " + self.server.options.mechanisms)
                 self.answer("EHLO", "\\n".join(offers + ["250 8BITMIME"]))
             elif verb == "STARTTLS":
                 self.start_tls()
+            elif verb == "AUTH":
+                self.authenticate(line.split(b" "))
+            elif verb == "MAIL" and not self.known:
+                self.link.sendall(b"530 5.7.0 who are you?\r\n")
             elif verb == "DATA":
                 self.data()
             elif verb == "QUIT":
@@ -152,6 +166,21 @@ class Session:
         self.link = self.server.context.wrap_socket(self.link, server_side=True)
         self.encrypted = True
         self.server.log(self.number, "TLS " + self.link.version())
+
+    def authenticate(self, words):
+        """RFC 4954, with PLAIN (RFC 4616) or LOGIN."""
+
+        def ask(what):
+            self.link.sendall(b"334 " + base64.b64encode(what) + b"\r\n")
+            return base64.b64decode(self.line())
+
+        if words[1].upper() == b"PLAIN":
+            given = (base64.b64decode(words[2]) if len(words) > 2 else ask(b"")).split(b"\0")[1:]
+        else:
+            user = base64.b64decode(words[2]) if len(words) > 2 else ask(b"Username:")
+            given = [user, ask(b"Password:")]
+        self.known = b":".join(given).decode("latin-1") == self.server.options.auth
+        self.link.sendall(b"235 welcome\r\n" if self.known else b"535 5.7.8 no\r\n")
 
     def data(self):
         if self.answer("DATA", "354 go ahead") != "354":
@@ -178,6 +207,9 @@ def main():
     parser.add_argument("--hang", action="append", default=[])
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--starttls")
+    parser.add_argument("--client-ca")
+    parser.add_argument("--auth")
+    parser.add_argument("--mechanisms", default="PLAIN LOGIN")
     parser.add_argument("--idle-close", type=int, default=0)
     server = Server(parser.parse_args())
     listener = socket.create_server(("127.0.0.1", server.options.port))

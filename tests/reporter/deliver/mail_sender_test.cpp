@@ -1,6 +1,10 @@
 #include "reporter/deliver/mail_sender.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "reporter/options/option_table.h"
+#include "tests/support/temp_dir.h"
 
 namespace tlsrpt::reporter {
 namespace {
@@ -8,13 +12,36 @@ namespace {
 TEST(MailSender, EachTransportHasItsSender) {
   for (const char* good :
        {"sendmail:/usr/sbin/sendmail", "smtp://mail.example:25", "directory:/var/spool/reports"}) {
-    const auto sender = make_mail_sender(good, "tls@us.example");
+    const auto sender = make_mail_sender({good, "tls@us.example", {}});
     ASSERT_TRUE(sender.ok()) << good;
     EXPECT_EQ((*sender)->is_repeatable(), std::string_view(good).starts_with("directory"));
   }
   for (const char* bad : {"", "lmtp:unix:x", "smtps://mail.example", "Sendmail:/x"}) {
-    EXPECT_FALSE(make_mail_sender(bad, "tls@us.example").ok()) << bad;
+    EXPECT_FALSE(make_mail_sender({bad, "tls@us.example", {}}).ok()) << bad;
   }
+}
+
+TEST(MailSender, ThePasswordIsTheFirstLineOfItsFile) {
+  const testing_support::TempDir folder;
+  Settings settings = default_settings();
+  settings.mail_transport = "smtp://hub.example:587";
+  settings.mail_from = "tls@us.example";
+  EXPECT_TRUE(load_mail_transport(settings).ok()) << "no user, no password";
+  settings.smtp_user = "tls";
+  settings.smtp_password_file = folder.file("password");
+  const auto absent = load_mail_transport(settings);
+  ASSERT_FALSE(absent.ok());
+  EXPECT_EQ(absent.error().code(), policy::Errc::not_found);
+  folder.write("password", "a b:c\nold one\n");
+  ASSERT_EQ(::chmod(settings.smtp_password_file.c_str(), 0644), 0);
+  EXPECT_FALSE(load_mail_transport(settings).ok()) << "everybody could read it";
+  ASSERT_EQ(::chmod(settings.smtp_password_file.c_str(), 0600), 0);
+  const auto loaded = load_mail_transport(settings);
+  ASSERT_TRUE(loaded.ok());
+  EXPECT_EQ(loaded->smtp.user, "tls");
+  EXPECT_EQ(loaded->smtp.password, "a b:c");
+  folder.write("password", "\n");
+  EXPECT_FALSE(load_mail_transport(settings).ok());
 }
 
 TEST(MailSender, EnvelopeAddressesArePrintableAscii) {

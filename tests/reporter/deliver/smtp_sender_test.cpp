@@ -61,7 +61,8 @@ class SmtpSenderTest : public testing::Test {
 };
 
 SmtpSender sender_for(const SmtpServer& server) {
-  return {server.url(), "tls@us.example", {milliseconds(5000), seconds(10), milliseconds(20000)}};
+  return {
+      server.url(), "tls@us.example", {}, {milliseconds(5000), seconds(10), milliseconds(20000)}};
 }
 
 TEST_F(SmtpSenderTest, DeliversTheMessageByteByByte) {
@@ -187,7 +188,7 @@ TEST_F(SmtpSenderTest, NobodyListeningIsTemporary) {
 
 TEST_F(SmtpSenderTest, WaitsNoLongerThanItsTimeOuts) {
   const SmtpServer server({"--hang", "RCPT"});
-  SmtpSender sender(server.url(), "tls@us.example",
+  SmtpSender sender(server.url(), "tls@us.example", {},
                     {milliseconds(5000), seconds(1), milliseconds(20000)});
   const auto before = std::chrono::steady_clock::now();
   EXPECT_EQ(sender.send(mail).kind, OutcomeKind::temporary);
@@ -246,6 +247,82 @@ TEST_F(SmtpSenderTest, RefusesARecipientThatCouldBeACommand) {
   const auto outcome = sender.send({message, "a@b.example>\r\nRCPT TO:<c@d.example", ""});
   EXPECT_EQ(outcome.kind, OutcomeKind::permanent);
   EXPECT_EQ(server.connections(), 0U);
+}
+
+// A submission server (RFC 6409) that we know by its certificate.
+class SmtpSubmissionTest : public SmtpSenderTlsTest {
+ protected:
+  // The outcome of one message to a server with the further ARGUMENTS.
+  DeliveryOutcome send(std::vector<std::string> arguments, const SmtpSecurity& security) {
+    server_.reset();
+    server_ = std::make_unique<SmtpServer>(std::move(arguments));
+    SmtpSender sender(server_->url(), "tls@us.example", security,
+                      {milliseconds(5000), seconds(10), milliseconds(20000)});
+    return sender.send(mail);
+  }
+  bool heard(const std::string& text) const {
+    return server_->log().find(text) != std::string::npos;
+  }
+  std::string by(const testing_support::Certificate& certificate) const {
+    return certificate.certificate + "," + certificate.key;
+  }
+
+  testing_support::Certificate ours_ = testing_support::self_signed(dir_, "ours", "IP:127.0.0.1");
+  SmtpSecurity verified_{SmtpTlsLevel::verify, ours_.certificate, "", "", "", ""};
+  std::unique_ptr<SmtpServer> server_;
+};
+
+TEST_F(SmtpSubmissionTest, NothingGoesInClearBeyondMay) {
+  for (const SmtpTlsLevel level : {SmtpTlsLevel::encrypt, SmtpTlsLevel::verify}) {
+    for (const std::vector<std::string>& server : std::vector<std::vector<std::string>>{
+             {},
+             {"--starttls", by(ours_), "--reply", "STARTTLS=454 not now"},
+             {"--starttls", by(ours_), "--drop", "handshake"}}) {
+      const auto outcome = send(server, {level, ours_.certificate, "", "", "", ""});
+      EXPECT_EQ(outcome.kind, OutcomeKind::temporary) << outcome.text;
+      EXPECT_TRUE(outcome.host_failed) << "no fault of this message";
+      EXPECT_FALSE(heard("C MAIL")) << server_->log();
+    }
+  }
+}
+
+TEST_F(SmtpSubmissionTest, EncryptTakesAnyCertificateVerifyOnlyTheHosts) {
+  const std::vector<std::string> other{"--starttls", by(certificate_)};
+  EXPECT_TRUE(send(other, {SmtpTlsLevel::encrypt, "", "", "", "", ""}).delivered());
+  // The right issuer, the wrong name.
+  const auto wrong_name =
+      send(other, {SmtpTlsLevel::verify, certificate_.certificate, "", "", "", ""});
+  EXPECT_EQ(wrong_name.kind, OutcomeKind::temporary);
+  EXPECT_FALSE(heard("C MAIL"));
+  EXPECT_FALSE(send(other, verified_).delivered()) << "an unknown issuer";
+  EXPECT_TRUE(send({"--starttls", by(ours_)}, verified_).delivered());
+  EXPECT_EQ(server_->message(1), message);
+}
+
+TEST_F(SmtpSubmissionTest, AuthenticatesAndKeepsThePasswordToItself) {
+  for (const char* mechanisms : {"PLAIN", "LOGIN", "PLAIN LOGIN"}) {
+    const std::vector<std::string> server{"--starttls",   by(ours_),      "--auth",
+                                          "tls:s3cr3t-x", "--mechanisms", mechanisms};
+    verified_.user = "tls";
+    verified_.password = "s3cr3t-x";
+    const auto good = send(server, verified_);
+    EXPECT_TRUE(good.delivered()) << good.text;
+    verified_.password = "wr0ng-y";
+    const auto bad = send(server, verified_);
+    EXPECT_EQ(bad.kind, OutcomeKind::temporary);
+    EXPECT_TRUE(bad.host_failed);
+    EXPECT_EQ(bad.text, "535 5.7.8 no (AUTH)") << "not what was sent after AUTH";
+  }
+}
+
+TEST_F(SmtpSubmissionTest, ShowsItsCertificate) {
+  const auto client = testing_support::self_signed(dir_, "client", "DNS:us.example");
+  const std::vector<std::string> server{"--starttls", by(ours_), "--client-ca", client.certificate};
+  EXPECT_FALSE(send(server, verified_).delivered());
+  verified_.cert_file = client.certificate;
+  verified_.key_file = client.key;
+  const auto outcome = send(server, verified_);
+  EXPECT_TRUE(outcome.delivered()) << outcome.text;
 }
 
 }  // namespace

@@ -93,35 +93,8 @@ class DkimKeyFile : public ::testing::Test {
 
   testing_support::TempDir folder_;
   std::string path_ = folder_.write("key.pem", testing_support::rfc8463_ed25519_key);
-  KeyReader reader_{::geteuid(), ::getegid()};
+  SecretReader reader_{::geteuid(), ::getegid()};
 };
-
-TEST_F(DkimKeyFile, IsForTheReporterAlone) {
-  EXPECT_EQ(load(0600), "");
-  EXPECT_EQ(load(0400), "");
-  EXPECT_EQ(load(0640), "") << "our group";
-  EXPECT_THAT(load(0644), StartsWith(path_ + ": can be read or written by every user"));
-  EXPECT_THAT(load(0602), HasSubstr("every user"));
-  EXPECT_THAT(load(0660), HasSubstr("written by its group"));
-  reader_.gid = ::getegid() + 1;
-  if (::getegid() != 0) {
-    EXPECT_THAT(load(0640), HasSubstr("a group that is not the reporter's"));
-  }
-}
-
-TEST_F(DkimKeyFile, MustBeReadableForTheReporter) {
-  if (::geteuid() != 0) GTEST_SKIP() << "asks as root for another user";
-  reader_ = {12345, 12345};
-  EXPECT_THAT(load(0600), HasSubstr("cannot be read by the reporter's user"));
-  ASSERT_EQ(::chown(path_.c_str(), 0, 12345), 0);
-  EXPECT_EQ(load(0640), "");
-  ASSERT_EQ(::chown(path_.c_str(), 12345, 12345), 0);
-  EXPECT_EQ(load(0600), "");
-  ASSERT_EQ(::chown(path_.c_str(), 23456, 12345), 0);
-  EXPECT_THAT(load(0640), HasSubstr("belongs to another user"));
-  ASSERT_EQ(::chown(path_.c_str(), 12345, 23456), 0);
-  EXPECT_THAT(load(0640), HasSubstr("a group that is not the reporter's"));
-}
 
 TEST_F(DkimKeyFile, IsNamedWhereItCannotBeUsed) {
   folder_.write("key.pem", testing_support::rfc8463_rsa_key);
