@@ -1,6 +1,7 @@
 #include "reporter/flush/due_queue.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "policy/rua_uri.h"
 
@@ -27,7 +28,9 @@ bool is_https_receiver(std::string_view receiver) { return receiver.starts_with(
 std::size_t DueQueue::free_in(const Lane& lane) const {
   const std::size_t most =
       lane.carrier == Carrier::mail ? limits_.mail_receiver : limits_.https_receiver;
-  return most - std::min(most, lane.under_way);
+  const std::size_t places = most - std::min(most, lane.under_way);
+  if (limits_.per_window == 0) return places;
+  return std::min(places, limits_.per_window - std::min(limits_.per_window, lane.begun));
 }
 
 std::size_t DueQueue::free_for(Carrier carrier) const {
@@ -68,9 +71,9 @@ std::size_t DueQueue::startable() const {
   return std::min(all, limits_.all - std::min(limits_.all, under_way()));
 }
 
-std::vector<std::int64_t> DueQueue::take() {
+std::vector<std::int64_t> DueQueue::take(std::size_t most) {
   std::vector<std::int64_t> ids;
-  while (true) {
+  while (ids.size() < most) {
     const bool mail = !ready_mail_.empty() && free_for(Carrier::mail) > 0;
     const bool https = !ready_https_.empty() && free_for(Carrier::https) > 0;
     if (!mail && !https) return ids;
@@ -82,11 +85,30 @@ std::vector<std::int64_t> DueQueue::take() {
     lane.waiting.pop_front();
     --waiting_;
     ++lane.under_way;
+    ++lane.begun;
     ++under_way(lane.carrier);
     update(place);
     taken_.emplace(id, place);
     ids.push_back(id);
   }
+  return ids;
+}
+
+void DueQueue::open_window() {
+  for (auto place = lanes_.begin(); place != lanes_.end();) {
+    const auto next = std::next(place);
+    place->second.begun = 0;
+    update(place);
+    erase_if_idle(place);
+    place = next;
+  }
+}
+
+bool DueQueue::is_held() const {
+  if (limits_.per_window == 0) return false;
+  return std::any_of(lanes_.begin(), lanes_.end(), [this](const auto& each) {
+    return !each.second.waiting.empty() && each.second.begun >= limits_.per_window;
+  });
 }
 
 void DueQueue::end(std::int64_t id) {
@@ -97,7 +119,13 @@ void DueQueue::end(std::int64_t id) {
   --place->second.under_way;
   --under_way(place->second.carrier);
   update(place);
-  if (place->second.under_way == 0 && place->second.waiting.empty()) lanes_.erase(place);
+  erase_if_idle(place);
+}
+
+void DueQueue::erase_if_idle(Lanes::iterator place) {
+  const Lane& lane = place->second;
+  const bool is_counted = limits_.per_window > 0 && lane.begun > 0;
+  if (lane.under_way == 0 && lane.waiting.empty() && !is_counted) lanes_.erase(place);
 }
 
 std::vector<std::int64_t> DueQueue::drop(std::string_view receiver) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -31,6 +32,8 @@ class DueQueue {
     std::size_t all = 8;             // and both together.
     std::size_t mail_receiver = 4;   // To one mail domain,
     std::size_t https_receiver = 4;  // and to one https host.
+    // Begun to one receiver between two calls of open_window(); 0: any number.
+    std::size_t per_window = 0;
   };
 
   explicit DueQueue(const Limits& limits) : limits_(limits) {}
@@ -40,8 +43,13 @@ class DueQueue {
   std::size_t startable() const;
   std::size_t under_way() const { return under_way_by_mail_ + under_way_by_https_; }
   std::size_t waiting() const { return waiting_; }
-  // All that can be begun now, in the order in which they were added; they are under way from here.
-  std::vector<std::int64_t> take();
+  // All that can be begun now, MOST at most, in the order in which they were added; they are under
+  // way from here.
+  std::vector<std::int64_t> take(std::size_t most = std::numeric_limits<std::size_t>::max());
+  // Every receiver may have another per_window.
+  void open_window();
+  // Whether something waits for the next window.
+  bool is_held() const;
   // ID, which take() gave, is under way no more.
   void end(std::int64_t id);
   // Takes out everything that waits for RECEIVER, or for any mail domain where it is empty.
@@ -53,6 +61,7 @@ class DueQueue {
     Carrier carrier = Carrier::mail;
     std::deque<std::pair<std::uint64_t, std::int64_t>> waiting;  // (order of arrival, id)
     std::size_t under_way = 0;
+    std::size_t begun = 0;                  // In this window.
     std::optional<std::uint64_t> ready_at;  // Its key in ready_.
   };
   using Lanes = std::map<std::string, Lane, std::less<>>;
@@ -65,6 +74,7 @@ class DueQueue {
     return carrier == Carrier::mail ? under_way_by_mail_ : under_way_by_https_;
   }
   void update(Lanes::iterator place);
+  void erase_if_idle(Lanes::iterator place);
 
   Limits limits_;
   Lanes lanes_;

@@ -174,12 +174,13 @@ class Flush {
     const auto delivered = deliver_due(deliver, filter_, context_.line.now);
     if (!delivered.ok()) return store_failure(delivered.error());
     warn_about(*delivered);
+    if (delivered->is_full) log_.detail("max_deliveries is reached; the rest waits");
     if (closed.ok() && closed->asked > 0 && closed->unanswered == closed->asked &&
         closed->closed == 0 && delivered->delivered == 0 && !dns_answers()) {
       log_.warn("no DNS server answered");
       status = exit_temporary;
     }
-    if (context_.line.wait) status = wait(deliver, status);
+    if (context_.line.wait) status = wait(deliver, *delivered, status);
     log_.show(true);
     if (!filter_.day && !filter_.domain) prune(clock.believed());
     keep_time(clock);
@@ -259,9 +260,9 @@ class Flush {
   }
 
   // --wait: goes on delivering until nothing is due within delivery_spread.
-  int wait(const DeliverContext& deliver, int status) {
+  int wait(DeliverContext& deliver, DeliverSummary delivered, int status) {
     std::optional<policy::UtcSeconds> stuck;
-    while (true) {
+    while (!delivered.is_full) {
       const auto due = store_->next_due(filter_);
       if (!due.ok()) return store_failure(due.error());
       if (!*due) return with_the_rest(status);
@@ -269,10 +270,13 @@ class Flush {
       // It was due and could not even be tried, such as a damaged row.
       if (*due == stuck) return exit_temporary;
       if (!wait_until(**due)) return exit_temporary;
-      const auto delivered = deliver_due(deliver, filter_, context_.line.now);
-      if (!delivered.ok()) return store_failure(delivered.error());
-      stuck = delivered->delivered + delivered->failed == 0 ? *due : std::nullopt;
+      deliver.begun_before += delivered.begun;
+      auto next = deliver_due(deliver, filter_, context_.line.now);
+      if (!next.ok()) return store_failure(next.error());
+      delivered = *std::move(next);
+      stuck = delivered.delivered + delivered.failed == 0 ? *due : std::nullopt;
     }
+    return exit_temporary;
   }
 
   // STATUS, where nothing is pending that will never be due, as what was set aside.

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -77,9 +78,9 @@ DueQueue::Limits queue_limits(const Settings& settings, bool repeatable) {
       std::min<std::size_t>(places, std::max(1U, settings.delivery_host_concurrency));
   // Writing files keeps nobody waiting.
   if (repeatable) {
-    return {repeatable_batch, places, repeatable_batch + places, repeatable_batch, per_host};
+    return {repeatable_batch, places, repeatable_batch + places, repeatable_batch, per_host, 0};
   }
-  return {places, places, places, per_host, per_host};
+  return {places, places, places, per_host, per_host, settings.delivery_host_rate};
 }
 
 class Delivering {
@@ -92,6 +93,9 @@ class Delivering {
         log_(context.log),
         sender_{context.settings.mail_from, context.signer},
         record_patience_(context.record_patience),
+        rate_window_(context.rate_window),
+        rate_deadline_(std::chrono::steady_clock::now() + context.rate_patience),
+        begun_before_(context.begun_before),
         filter_(filter),
         ignore_spread_(ignore_spread),
         queue_(queue_limits(context.settings, senders.front()->is_repeatable())),
@@ -102,6 +106,7 @@ class Delivering {
 
   Status run() {
     while (true) {
+      turn_window();
       Status done = read_due();
       if (done.ok()) done = begin();
       if (done.ok()) done = postpone();
@@ -112,6 +117,12 @@ class Delivering {
       if (!under_way_.empty()) {
         done = wait_and_record();
         if (!done.ok()) return done;
+      } else if (is_full()) {
+        summary_.is_full = true;
+        return Unit{};
+      } else if (queue_.is_held()) {
+        if (window_end_ > rate_deadline_) return Unit{};
+        poster_.poll(until_window());
       } else if (is_read_ && queue_.waiting() == 0 && postponed_.empty()) {
         if (!has_claimed_) return Unit{};
         // What has become due meanwhile.
@@ -124,6 +135,28 @@ class Delivering {
   const DeliverSummary& summary() const { return summary_; }
 
  private:
+  // How many more may be begun (max_deliveries).
+  std::size_t left() const {
+    if (settings_.max_deliveries == 0) return std::numeric_limits<std::size_t>::max();
+    const std::size_t most = settings_.max_deliveries;
+    return most - std::min(most, begun_before_ + summary_.begun);
+  }
+  // Whether something may be due that has to wait for the next run.
+  bool is_full() const { return left() == 0 && (!is_read_ || queue_.waiting() > 0); }
+
+  // Opens the next window of delivery_host_rate when it is time.
+  void turn_window() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < window_end_) return;
+    queue_.open_window();
+    window_end_ = now + rate_window_;
+  }
+  std::chrono::milliseconds until_window() const {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+        window_end_ - std::chrono::steady_clock::now());
+    return std::max(left, std::chrono::milliseconds(0));
+  }
+
   // Reads due deliveries until enough are at hand.
   Status read_due() {
     while (!is_read_ && (queue_.waiting() < usual_window ||
@@ -150,9 +183,10 @@ class Delivering {
   // one by one would be a commit for each.
   Status begin() {
     const std::size_t startable = queue_.startable();
-    if (startable == 0 || startable < queue_.under_way()) return Unit{};
-    return claim(queue_.take(), [this](std::int64_t id) {
+    if (startable == 0 || left() == 0 || startable < queue_.under_way()) return Unit{};
+    return claim(queue_.take(left()), [this](std::int64_t id) {
       has_claimed_ = true;
+      ++summary_.begun;
       start(id);
     });
   }
@@ -226,7 +260,8 @@ class Delivering {
   }
 
   Status wait_and_record() {
-    const auto longest = std::chrono::milliseconds(std::chrono::minutes(1));
+    auto longest = std::chrono::milliseconds(std::chrono::minutes(1));
+    if (queue_.is_held()) longest = std::min(longest, until_window());
     poster_.poll(!ended_.empty() ? unrecorded_since_ ? between_records : no_wait : longest);
     for (auto& each : pool_.take())
       ended_.push_back({each.id, std::move(each.outcome), How::tried});
@@ -355,6 +390,10 @@ class Delivering {
   FlushLog& log_;
   OutgoingSender sender_;
   std::chrono::milliseconds record_patience_;
+  std::chrono::milliseconds rate_window_;
+  std::chrono::steady_clock::time_point rate_deadline_;
+  std::chrono::steady_clock::time_point window_end_;
+  std::size_t begun_before_;
   const DeliveryFilter& filter_;
   bool ignore_spread_;
   DueQueue queue_;

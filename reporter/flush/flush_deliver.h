@@ -24,12 +24,14 @@
 namespace tlsrpt::reporter {
 
 struct DeliverSummary {
+  std::size_t begun = 0;
   std::size_t delivered = 0;
   std::size_t failed = 0;         // Attempts that did not succeed, whatever comes of them.
   std::size_t mail_attempts = 0;  // By mail, and how many of those the transport took.
   std::size_t mail_delivered = 0;
   bool mail_transport_failed = false;  // It could not be reached, at least once.
   std::string last_mail_error;
+  bool is_full = false;  // max_deliveries was reached, and something may be left for the next run.
 };
 
 // What the parts of delivering need; all of it outlives the call.
@@ -43,6 +45,11 @@ struct DeliverContext {
   // For so long outcomes that cannot be recorded are tried again: as long as the claims last.
   std::chrono::milliseconds record_patience = std::chrono::minutes(5);
   const DkimSigner* signer = nullptr;  // None: messages are not signed by us.
+  std::size_t begun_before = 0;        // In the same run, for max_deliveries.
+  // What delivery_host_rate counts in, and for how long a run waits to begin more. What is left
+  // then stays due: shorter than the usual time between two runs, so that they do not add up.
+  std::chrono::milliseconds rate_window = std::chrono::minutes(1);
+  std::chrono::milliseconds rate_patience = std::chrono::minutes(10);
 };
 
 // Delivers everything that FILTER means and that is due, until nothing is. IGNORE_SPREAD: what was

@@ -1,6 +1,6 @@
 #include "reporter/flush/flush_dry_run.h"
 
-#include <map>
+#include <cstdint>
 #include <ostream>
 #include <string>
 #include <utility>
@@ -22,11 +22,21 @@ std::string due_text(policy::UtcSeconds not_before, policy::UtcSeconds now, bool
   return "at " + policy::to_text(not_before);
 }
 
+bool is_leased(const Delivery& delivery, policy::UtcSeconds now) {
+  return delivery.leased_until && *delivery.leased_until > now;
+}
+
+// Whether DELIVERY, which is stored, would be tried.
+bool is_due(const Delivery& delivery, policy::UtcSeconds now, bool ignore_spread) {
+  return !is_set_aside(delivery) && !is_leased(delivery, now) &&
+         (delivery.not_before <= now || (ignore_spread && delivery.attempts == 0));
+}
+
 // When, or why not, DELIVERY, which is stored, is tried.
 std::string pending_text(const Delivery& delivery, policy::UtcSeconds now, bool ignore_spread) {
   if (is_set_aside(delivery)) return "not at all: " + policy::escape_untrusted(delivery.last_error);
   std::string text;
-  if (delivery.leased_until && *delivery.leased_until > now) {
+  if (is_leased(delivery, now)) {
     text = "not now: another flush has it, until " + policy::to_text(*delivery.leased_until) +
            " at the latest";
   } else {
@@ -51,7 +61,8 @@ std::string refusal_text(const std::string& destination, const Settings& setting
 }
 
 void show_plan(const Plan& plan, policy::UtcSeconds now, bool ignore_spread,
-               const Settings& settings, const policy::AddressGuard& guard, std::ostream& out) {
+               const Settings& settings, const policy::AddressGuard& guard, std::uint64_t& due,
+               std::ostream& out) {
   out << policy::to_text(plan.open.day) << ' ' << policy::escape_untrusted(plan.open.domain);
   if (plan.action != PlanAction::close) {
     out << ": no report: " << plan.reason << '\n';
@@ -64,6 +75,7 @@ void show_plan(const Plan& plan, policy::UtcSeconds now, bool ignore_spread,
     out << ", by the record that Postfix saw, as DNS failed for 24 h: " << plan.discovery.reason;
   out << '\n';
   for (const Delivery& each : plan.made.deliveries) {
+    if (ignore_spread || each.not_before <= now) ++due;
     out << "  to " << policy::escape_untrusted(each.destination) << ' '
         << due_text(each.not_before, now, ignore_spread)
         << refusal_text(each.destination, settings, guard) << '\n';
@@ -74,7 +86,7 @@ void show_plan(const Plan& plan, policy::UtcSeconds now, bool ignore_spread,
 }
 
 Status show_pending(Store& store, policy::UtcSeconds now, const DeliveryFilter& filter,
-                    bool ignore_spread, std::ostream& out) {
+                    bool ignore_spread, std::uint64_t& due, std::ostream& out) {
   constexpr unsigned page = 1000;
   // Reports have few deliveries and lie together, so that one name is enough to remember.
   std::int64_t report_id = 0;
@@ -89,6 +101,7 @@ Status show_pending(Store& store, policy::UtcSeconds now, const DeliveryFilter& 
         out << "pending: " << policy::escape_untrusted(each.last_error) << '\n';
         continue;
       }
+      if (is_due(each, now, ignore_spread)) ++due;
       if (each.report_id != report_id) {
         const auto report = store.report(each.report_id);
         report_id = each.report_id;
@@ -111,6 +124,7 @@ Status show_dry_run(Store& store, const Settings& settings, const RecordMap& rec
   if (!own.ok()) return std::move(own).error();
   const policy::AddressGuard guard(settings.https_allow_addresses, *std::move(own));
   FlushPlanner planner(store, settings, records, resolver, clock);
+  std::uint64_t due = 0;  // Deliveries, now.
   while (true) {
     auto plans = planner.select(filter);
     for (const std::string& each : planner.take_damaged()) {
@@ -122,11 +136,16 @@ Status show_dry_run(Store& store, const Settings& settings, const RecordMap& rec
     for (Plan& plan : *plans) {
       Status decided = planner.decide(plan);
       if (!decided.ok()) return decided;
-      show_plan(plan, now, ignore_spread, settings, guard, out);
+      show_plan(plan, now, ignore_spread, settings, guard, due, out);
       plan.made = MadeReport{};
     }
   }
-  return show_pending(store, now, filter, ignore_spread, out);
+  Status shown = show_pending(store, now, filter, ignore_spread, due, out);
+  if (shown.ok() && settings.max_deliveries > 0 && due > settings.max_deliveries) {
+    out << "max_deliveries: " << settings.max_deliveries << " of these " << due
+        << " due deliveries would be tried now, the rest in later runs\n";
+  }
+  return shown;
 }
 
 }  // namespace tlsrpt::reporter

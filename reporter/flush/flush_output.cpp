@@ -13,6 +13,7 @@
 #include "reporter/flush/discovery.h"
 #include "reporter/flush/flush_schedule.h"
 #include "reporter/flush/outgoing.h"
+#include "reporter/flush/withheld.h"
 #include "reporter/report/report_maker.h"
 #include "reporter/report/report_name.h"
 
@@ -81,7 +82,9 @@ class Output {
       return Unit{};
     }
     if (!domains.ok()) return std::move(domains).error();
-    std::erase_if(*domains, [this](const std::string& each) { return !means(each); });
+    std::erase_if(*domains, [this](const std::string& each) {
+      return !means(each) || is_excluded(settings_, each);
+    });
     const std::vector<Discovery> found = discover(*domains, records_, resolver_);
     for (std::size_t i = 0; i < domains->size(); ++i) {
       Status done = render_open(day, (*domains)[i], last_revisions[(*domains)[i]], found[i]);
@@ -114,6 +117,7 @@ class Output {
     }
     auto made = policy::isolate(
         [&] { return maker_.make(day, domain, last_revision + 1, discovery, clock_.now()); });
+    if (made.ok() && has_too_few(settings_, made->sessions)) return Unit{};
     if (made.ok()) return write(made->report, std::move(made->deliveries));
     if (made.error().code() == Errc::not_found) return Unit{};  // Nothing to report.
     if (made.error().code() == Errc::temporary) return std::move(made).error();

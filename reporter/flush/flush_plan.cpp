@@ -8,6 +8,7 @@
 #include "policy/isolate.h"
 #include "policy/text.h"
 #include "reporter/flush/flush_schedule.h"
+#include "reporter/flush/withheld.h"
 
 namespace tlsrpt::reporter {
 namespace {
@@ -130,6 +131,8 @@ void FlushPlanner::judge(Plan& plan, const std::vector<CollectorInfo>& collector
     plan.reason = open.note->text;
     return;
   }
+  // DNS need not hear of it either.
+  if (is_excluded(settings_, open.domain)) return set_note(plan, excluded_text(), true);
   plan.action = PlanAction::look_up;
 }
 
@@ -198,16 +201,16 @@ Status FlushPlanner::unanswered(Plan& plan) {
   return Unit{};
 }
 
-void FlushPlanner::without_report(Plan& plan) {
+void FlushPlanner::without_report(Plan& plan, std::string why) {
   const bool can_change =
       maker_.has_undecided() &&
       clock_.believed() < end_of(plan.open.day) + proof_window + settings_.close_latest;
   if (can_change) {
     plan.action = PlanAction::wait;
-    plan.reason = "only sessions of which nothing proves yet that they were plaintext";
+    plan.reason = std::move(why) + " yet; other sessions may still be proven to be plaintext";
     return;
   }
-  set_note(plan, "nothing to report", true);
+  set_note(plan, std::move(why), true);
 }
 
 Status FlushPlanner::decide(Plan& plan) {
@@ -228,6 +231,10 @@ Status FlushPlanner::decide(Plan& plan) {
     return maker_.make(plan.open.day, plan.open.domain, plan.open.last_revision + 1, plan.discovery,
                        clock_.now());
   });
+  if (made.ok() && has_too_few(settings_, made->sessions)) {
+    without_report(plan, too_few_text(settings_));
+    return Unit{};
+  }
   if (made.ok()) {
     plan.action = PlanAction::close;
     plan.made = *std::move(made);
@@ -235,7 +242,7 @@ Status FlushPlanner::decide(Plan& plan) {
   }
   if (made.error().code() == Errc::temporary) return std::move(made).error();
   if (made.error().code() == Errc::not_found) {
-    without_report(plan);
+    without_report(plan, "nothing to report");
     return Unit{};
   }
   set_aside(plan, made.error().message());

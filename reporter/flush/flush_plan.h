@@ -85,7 +85,8 @@ class FlushPlanner {
   policy::Result<std::vector<Plan>> select_days(const DeliveryFilter& filter);
   policy::Result<bool> has_something_new(const Plan& plan);
   void judge(Plan& plan, const std::vector<CollectorInfo>& collectors);
-  void without_report(Plan& plan);
+  // WHY can change as long as there are sessions that may still be proven.
+  void without_report(Plan& plan, std::string why);
   policy::Status unanswered(Plan& plan);
 
   Store& store_;

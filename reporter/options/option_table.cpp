@@ -116,6 +116,9 @@ constexpr auto table = std::to_array<Option>({
         "delivery_concurrency", "8", "Deliveries under way at the same time", reload),
     option<&S::delivery_host_concurrency, kind::Number<unsigned, 1, 256>>(
         "delivery_host_concurrency", "4", "Of these, to one https host or one mail domain", reload),
+    option<&S::delivery_host_rate, kind::Number<unsigned, 0, 1'000'000>>(
+        "delivery_host_rate", "0", "Deliveries a minute to one host or mail domain; 0: any number",
+        reload),
     option<&S::delivery_lifetime, kind::Duration<second, 7 * day>>(
         "delivery_lifetime", "24h", "Give a delivery up this long after its first attempt", reload),
     option<&S::delivery_spread, kind::Duration<0, day>>(
@@ -130,6 +133,8 @@ constexpr auto table = std::to_array<Option>({
         "dns_servers", "resolv.conf", "DNS servers to ask", reload),
     option<&S::dns_timeout, kind::Duration<second, 5 * minute>>(
         "dns_timeout", "10s", "Give a DNS look-up up after this long, retries included", reload),
+    option<&S::exclude_domains, kind::List<kind::Domain>>(
+        "exclude_domains", "", "Recipient domains that are counted and never reported", reload),
     option<&S::https_allow_addresses, kind::ListOr<kind::NetworkBlock, "none">>(
         "https_allow_addresses", "none", "Own networks to which reports may be posted", reload),
     option<&S::https_ca_file, kind::Path>(
@@ -153,6 +158,8 @@ constexpr auto table = std::to_array<Option>({
         "mail_from", "", "From and envelope sender of reports; empty: contact_info", reload),
     option<&S::mail_transport, kind::Transport>("mail_transport", "sendmail:/usr/sbin/sendmail",
                                                 "How reports by mail leave", reload),
+    option<&S::max_deliveries, kind::Number<unsigned, 0, 10'000'000>>(
+        "max_deliveries", "0", "Deliveries that one run tries at most; 0: any number", reload),
     option<&S::max_domains, kind::Number<unsigned, 1, 10'000'000>>(
         "max_domains", "200000", "Recipient domains per day; more are only counted", reload),
     option<&S::max_facts, kind::Number<unsigned, 1, 1'000'000>>(
@@ -169,6 +176,8 @@ constexpr auto table = std::to_array<Option>({
         "milter_socket_group", "postfix", "Group that the milter's socket belongs to", restart),
     option<&S::milter_socket_mode, kind::FileMode>("milter_socket_mode", "0660",
                                                    "Permissions of the milter's socket", restart),
+    option<&S::min_sessions, kind::Number<unsigned, 0, 1'000'000>>(
+        "min_sessions", "0", "Sessions of a day below which a domain gets no report", reload),
     option<&S::organization_name, kind::FreeText>("organization_name", "",
                                                   "Name of the organization that sends reports",
                                                   reload, Presence::required),

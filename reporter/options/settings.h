@@ -55,6 +55,8 @@ struct Settings {
   std::vector<policy::DomainName> ignore_domains;
   bool count_private_relays = false;
   bool report_plaintext = true;
+  std::vector<policy::DomainName> exclude_domains;
+  unsigned min_sessions = 0;                   // 0, 1: any number.
   std::vector<policy::DnsServer> dns_servers;  // Empty: resolv.conf.
   std::chrono::seconds dns_timeout{};
   std::string record_map;      // Path; empty: none.
@@ -75,6 +77,8 @@ struct Settings {
   std::chrono::seconds delivery_lifetime{};
   unsigned delivery_concurrency = 0;
   unsigned delivery_host_concurrency = 0;  // To one https host or mail domain.
+  unsigned delivery_host_rate = 0;         // A minute, to one of them; 0: any number.
+  unsigned max_deliveries = 0;             // A run; 0: any number.
   std::chrono::seconds retry_min{};
   std::chrono::seconds retry_max{};
   std::chrono::seconds day_grace{};

@@ -82,6 +82,7 @@ policy::Result<MadeReport> ReportMaker::make(policy::UtcDay day, const std::stri
   }
   made.report = *std::move(report);
   made.report.by_seen_record = discovery.as_seen;
+  made.sessions = evaluation->sessions;
   made.sessions_seen = evaluation->sessions_seen;
   made.proven = std::move(evaluation->proven);
   return made;

@@ -17,6 +17,7 @@ namespace tlsrpt::reporter {
 struct MadeReport {
   StoredReport report;
   std::vector<Delivery> deliveries;
+  std::uint64_t sessions = 0;           // Reported.
   std::uint64_t sessions_seen = 0;      // What close_day wants to know.
   std::vector<ProvenPlaintext> proven;  // The same.
 };

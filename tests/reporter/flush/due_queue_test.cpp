@@ -50,6 +50,38 @@ TEST(DueQueue, AReceiverHasItsShareOnly) {
   EXPECT_THAT(queue.take(), ElementsAre(3, 14));
 }
 
+TEST(DueQueue, AWindowHasSoManyOfAReceiver) {
+  DueQueue queue({8, 8, 8, 4, 4, 3});
+  for (int id = 1; id <= 5; ++id) queue.add(id, "mailto:x@a.example");
+  queue.add(11, "https://a.example/");
+  EXPECT_FALSE(queue.is_held());
+  EXPECT_EQ(queue.startable(), 4U);
+  EXPECT_THAT(queue.take(), ElementsAre(1, 2, 3, 11));
+  for (int id : {1, 2, 3, 11}) queue.end(id);
+  EXPECT_TRUE(queue.is_held());
+  EXPECT_EQ(queue.startable(), 0U) << "its lane was idle and must still know what it had";
+  EXPECT_EQ(queue.waiting(), 2U);
+  queue.open_window();
+  EXPECT_FALSE(queue.is_held());
+  EXPECT_THAT(queue.take(), ElementsAre(4, 5));
+  queue.end(4);
+  queue.end(5);
+  queue.add(6, "mailto:x@a.example");
+  queue.add(7, "mailto:x@a.example");
+  EXPECT_THAT(queue.take(), ElementsAre(6)) << "the third of this window";
+  EXPECT_TRUE(queue.is_held());
+  EXPECT_THAT(queue.drop(""), ElementsAre(7));
+  EXPECT_FALSE(queue.is_held());
+}
+
+TEST(DueQueue, TakesNoMoreThanIsAskedFor) {
+  DueQueue queue({8, 8, 8, 4, 4});
+  for (int id = 1; id <= 4; ++id) queue.add(id, "mailto:x@a.example");
+  EXPECT_THAT(queue.take(1), ElementsAre(1));
+  EXPECT_THAT(queue.take(0), IsEmpty());
+  EXPECT_THAT(queue.take(2), ElementsAre(2, 3));
+}
+
 TEST(DueQueue, PlacesAreSharedAsSaid) {
   DueQueue shared({3, 3, 3, 3, 3});
   DueQueue apart({100, 2, 102, 100, 2});

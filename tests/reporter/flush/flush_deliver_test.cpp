@@ -131,6 +131,70 @@ TEST_F(FlushDeliver, EveryDestinationIsItsOwn) {
   EXPECT_EQ(all[2].state, DeliveryState::pending);
 }
 
+TEST_F(FlushDeliver, ARunTriesMaxDeliveriesAtMost) {
+  make_reports(7, "mailto:tls@");
+  settings_.max_deliveries = 3;
+  const DeliverSummary first = deliver();
+  EXPECT_EQ(first.delivered, 3U);
+  EXPECT_TRUE(first.is_full);
+  EXPECT_EQ(deliver().delivered, 3U);
+  const DeliverSummary last = deliver();
+  EXPECT_EQ(last.delivered, 1U);
+  EXPECT_FALSE(last.is_full);
+  EXPECT_FALSE(deliver().is_full);
+}
+
+TEST_F(FlushDeliver, NothingIsLeftWhereTheLastOneWasTheLimit) {
+  make_reports(3, "mailto:tls@");
+  settings_.max_deliveries = 3;
+  const DeliverSummary summary = deliver();
+  EXPECT_EQ(summary.delivered, 3U);
+  EXPECT_FALSE(summary.is_full);
+}
+
+TEST_F(FlushDeliver, AReceiverGetsSoManyInAWindow) {
+  settings_.delivery_host_rate = 2;
+  settings_.delivery_concurrency = 1;
+  make_reports(5, "mailto:tls@one.example");
+  count("other.example");
+  publish("other.example", "mailto:tls@other.example");
+  close();
+  use_sendmail("cat >/dev/null; echo $5 $(date +%s%3N) >>$dir/sent");
+  FlushLog log(log_, false, true);
+  const FlushClock clock(clock_, std::nullopt);
+  DeliverContext context{*store_, settings_, clock, guard_, host_dns_, log};
+  context.rate_window = std::chrono::milliseconds(700);
+  const auto all = deliver_due(context, {}, true);
+  ASSERT_TRUE(all.ok()) << all.error().message();
+  EXPECT_EQ(all->delivered, 6U);
+  std::istringstream sent(folder_.read("sent"));
+  std::vector<std::int64_t> one;
+  std::string address;
+  for (std::int64_t when = 0; sent >> address >> when;) {
+    if (address == "tls@one.example") one.push_back(when);
+  }
+  ASSERT_EQ(one.size(), 5U);
+  // Windows begin with the run: the third and the fifth wait for one each.
+  EXPECT_GE(one[4] - one[0], 900);
+  EXPECT_EQ(address, "tls@one.example") << "the other one did not wait";
+}
+
+TEST_F(FlushDeliver, ARunDoesNotWaitForeverForTheRate) {
+  settings_.delivery_host_rate = 2;
+  make_reports(5, "mailto:tls@one.example");
+  use_sendmail("cat >/dev/null");
+  FlushLog log(log_, false, true);
+  const FlushClock clock(clock_, std::nullopt);
+  DeliverContext context{*store_, settings_, clock, guard_, host_dns_, log};
+  context.rate_patience = std::chrono::milliseconds(0);
+  for (const std::size_t expected : {2U, 2U, 1U}) {
+    const auto some = deliver_due(context, {}, true);
+    ASSERT_TRUE(some.ok());
+    EXPECT_EQ(some->delivered, expected);
+    EXPECT_EQ(some->failed, 0U);
+  }
+}
+
 TEST_F(FlushDeliver, NoMoreThanDeliveryConcurrencyAreUnderWay) {
   settings_.delivery_concurrency = 3;
   make_reports(12, "mailto:tls@");

@@ -90,6 +90,36 @@ TEST_F(FlushPlan, AnAnswerThatOurReadingThrowsAtSetsItsDomainAside) {
   EXPECT_EQ(plans.at(1).action, PlanAction::close);
 }
 
+TEST_F(FlushPlan, TooFewSessionsSettleUnlessMoreMayBeProven) {
+  settings_.min_sessions = 2;
+  auto unseen = report_fact("b.example", Outcome::no_tls_seen, 1);
+  unseen.minute = 600;
+  count({report_fact("a.example", Outcome::success, 1), unseen,
+         report_fact("b.example", Outcome::success, 1),
+         report_fact("c.example", Outcome::success, 2)});
+  for (const char* each : {"a.example", "b.example", "c.example"}) {
+    publish(each, "mailto:x@a.example");
+  }
+  const auto plans = plan();
+  ASSERT_EQ(plans.size(), 3U);
+  EXPECT_EQ(plans[0].action, PlanAction::note);
+  EXPECT_TRUE(plans[0].note.settled);
+  EXPECT_EQ(plans[0].note.text, "fewer sessions than min_sessions (2)");
+  EXPECT_EQ(plans[1].action, PlanAction::wait);
+  EXPECT_THAT(plans[1].reason, HasSubstr("may still be proven"));
+  EXPECT_EQ(plans[2].action, PlanAction::close);
+}
+
+TEST_F(FlushPlan, ExcludedDomainsAreNotLookedUp) {
+  settings_.exclude_domains = {*policy::DomainName::parse("a.example")};
+  count("a.example");
+  const auto plans = plan();
+  EXPECT_EQ(plans.at(0).action, PlanAction::note);
+  EXPECT_TRUE(plans.at(0).note.settled);
+  EXPECT_EQ(plans.at(0).reason, "excluded by exclude_domains");
+  EXPECT_EQ(look_ups_.asked, 0U);
+}
+
 TEST_F(FlushPlan, ManyDomainsComeInParts) {
   for (const char* domain : {"e.example", "d.example", "c.example", "b.example", "a.example"}) {
     count(domain);
