@@ -4,6 +4,7 @@
 
 #include "milter/correlate/queue_ids.h"
 #include "policy/text.h"
+#include "reporter/report/verp.h"
 
 namespace tlsrpt::milter {
 namespace {
@@ -56,7 +57,9 @@ std::optional<ReportMail> MailWatch::end(std::string_view queue_id) const {
 
 bool is_listed_sender(std::string_view sender, const std::vector<std::string>& senders) {
   const std::string folded = policy::to_lower(without_brackets(sender));
-  return std::find(senders.begin(), senders.end(), folded) != senders.end();
+  if (std::find(senders.begin(), senders.end(), folded) != senders.end()) return true;
+  const auto verp = reporter::parse_verp_sender(folded);
+  return verp && std::find(senders.begin(), senders.end(), verp->mail_from) != senders.end();
 }
 
 std::optional<policy::DomainName> recipient_domain(std::string_view recipient) {

@@ -28,7 +28,8 @@ class MailWatch {
   ReportMail mail_;
 };
 
-// Whether the reverse-path SENDER, with or without angle brackets, is in SENDERS (lower case).
+// Whether the reverse-path SENDER, with or without angle brackets, is in SENDERS (lower case), or
+// is one of them with what names a delivery added (reporter/report/verp.h).
 bool is_listed_sender(std::string_view sender, const std::vector<std::string>& senders);
 
 // The domain of the forward-path RECIPIENT, with or without angle brackets. None: it has none, or

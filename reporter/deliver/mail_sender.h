@@ -30,6 +30,7 @@ struct OutgoingMail {
   std::string message;    // Whole message, lines end in CRLF.
   std::string recipient;  // Envelope recipient, an addr-spec.
   std::string disk_name;  // File name for the transport that writes files; always the same for it.
+  std::string sender;     // Envelope sender, an addr-spec; empty: that of the transport.
 };
 
 // Whether TEXT can stand in an envelope at all: printable ASCII of at most 320 octets. Recipients
@@ -54,7 +55,7 @@ class MailSender {
 // How mail leaves, whole: what opens it, and the secret that it takes.
 struct MailTransport {
   std::string place;      // As option mail_transport has it.
-  std::string mail_from;  // Envelope sender.
+  std::string mail_from;  // Envelope sender of mail without one.
   SmtpSecurity smtp;
 };
 

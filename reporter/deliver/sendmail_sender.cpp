@@ -48,8 +48,9 @@ DeliveryOutcome SendmailSender::send(const OutgoingMail& mail) {
   if (!is_envelope_address(mail.recipient)) {
     return permanent_outcome("unusable recipient " + mail.recipient);
   }
-  const auto ran = run_child({path_, "-i", "-f", mail_from_, "--", mail.recipient},
-                             with_lf(mail.message), timeout_);
+  const std::string& sender = mail.sender.empty() ? mail_from_ : mail.sender;
+  const auto ran =
+      run_child({path_, "-i", "-f", sender, "--", mail.recipient}, with_lf(mail.message), timeout_);
   if (!ran.ok()) return host_failure(ran.error().message());
   std::string text;
   if (ran->timed_out) {

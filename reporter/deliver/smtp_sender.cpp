@@ -155,7 +155,8 @@ void SmtpSender::set_options(const OutgoingMail& mail, Tls tls, bool fresh, Dial
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   set_security(tls);
   curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L);
-  curl_easy_setopt(curl, CURLOPT_MAIL_FROM, ("<" + mail_from_ + ">").c_str());
+  const std::string& sender = mail.sender.empty() ? mail_from_ : mail.sender;
+  curl_easy_setopt(curl, CURLOPT_MAIL_FROM, ("<" + sender + ">").c_str());
   curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, recipients_.get());
   curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
   curl_easy_setopt(curl, CURLOPT_READFUNCTION, &read_message<Dialogue>);

@@ -91,7 +91,7 @@ class Delivering {
         settings_(context.settings),
         clock_(context.clock),
         log_(context.log),
-        sender_{context.settings.mail_from, context.signer},
+        sender_{context.settings.mail_from, context.settings.verp_delimiter, context.signer},
         record_patience_(context.record_patience),
         rate_window_(context.rate_window),
         rate_deadline_(std::chrono::steady_clock::now() + context.rate_patience),

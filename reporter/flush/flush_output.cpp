@@ -37,7 +37,7 @@ class Output {
         clock_(clock),
         filter_(filter),
         directory_(directory),
-        sender_{settings.mail_from, signer},
+        sender_{settings.mail_from, '\0', signer},
         maker_(store, settings) {}
 
   Status run() {

@@ -7,6 +7,7 @@
 #include "policy/text.h"
 #include "reporter/report/report_message.h"
 #include "reporter/report/report_name.h"
+#include "reporter/report/verp.h"
 
 namespace tlsrpt::reporter {
 namespace {
@@ -51,6 +52,10 @@ Result<std::variant<OutgoingMail, OutgoingPost>> make_outgoing(
     }
     mail.recipient = destination->target;
     to = mail.recipient;
+    if (sender.verp_delimiter != '\0') {
+      mail.sender = make_verp_sender(sender.mail_from, sender.verp_delimiter, delivery.message_id,
+                                     delivery.id);
+    }
   }
   auto message = render_report_message(report, {sender.mail_from, to, delivery.message_id});
   if (!message.ok()) return std::move(message).error();

@@ -21,6 +21,7 @@ struct OutgoingPost {
 // Whom our messages are from, and who signs them.
 struct OutgoingSender {
   std::string mail_from;
+  char verp_delimiter = '\0';          // '\0': the envelope sender is mail_from.
   const DkimSigner* signer = nullptr;  // None: nobody does, or a later hop. Outlives its use.
 };
 
@@ -28,6 +29,7 @@ struct OutgoingSender {
 // which it is one: its place there numbers its file, and the archive copy is a copy of the first
 // message. Errc::syntax: the stored texts are not what we store; Errc::internal: it
 // cannot be signed.
+// An archive copy has no sender of its own: its Message-ID, and so the token, are another's.
 policy::Result<std::variant<OutgoingMail, OutgoingPost>> make_outgoing(
     const StoredReport& report, const Delivery& delivery, const std::vector<Delivery>& siblings,
     const OutgoingSender& sender);

@@ -8,6 +8,7 @@
 
 #include "policy/text.h"
 #include "reporter/options/option_value.h"
+#include "reporter/report/verp.h"
 
 namespace tlsrpt::reporter {
 namespace {
@@ -225,6 +226,9 @@ constexpr auto table = std::to_array<Option>({
         "tlsrpt_socket_group", "postfix", "Group that the TLSRPT socket belongs to", restart),
     option<&S::tlsrpt_socket_mode, kind::FileMode>("tlsrpt_socket_mode", "0660",
                                                    "Permissions of the TLSRPT socket", restart),
+    option<&S::verp_delimiter, kind::Delimiter>(
+        "verp_delimiter", "none", "Between mail_from's local part and what names the delivery",
+        reload),
 });
 
 consteval bool well_formed(std::span<const Option> options) {
@@ -417,6 +421,12 @@ std::vector<OptionFault> validate(const Settings& settings) {
   }
   if (settings.dns_servers.size() > max_dns_servers) {
     faults.push_back({"dns_servers", "dns_servers", "more than 32 servers are never asked"});
+  }
+  if (settings.verp_delimiter != '\0') {
+    std::string obstacle = verp_obstacle(settings.mail_from);
+    if (!obstacle.empty()) {
+      faults.push_back({"verp_delimiter", "mail_from", "mail_from " + std::move(obstacle)});
+    }
   }
   check_dkim(settings, faults);
   check_smtp(settings, faults);

@@ -5,6 +5,8 @@
 #include <limits>
 #include <optional>
 
+#include "reporter/report/verp.h"
+
 namespace tlsrpt::reporter {
 namespace {
 
@@ -14,8 +16,7 @@ using policy::Result;
 
 // It stands in the JSON, in display names and in tables.
 constexpr std::size_t max_free_text = 255;
-// RFC 5321, 4.5.3.1: local part, and path without angle brackets.
-constexpr std::size_t max_local_part = 64;
+// RFC 5321, 4.5.3.1.3: a path without angle brackets.
 constexpr std::size_t max_addr_spec = 254;
 // PATH_MAX of Linux.
 constexpr std::size_t max_path = 4095;
@@ -354,6 +355,14 @@ Result<unsigned> parse_file_mode(std::string_view text) {
     return bad("must be three or four octal digits such as 0660");
   }
   return mode;
+}
+
+Result<char> parse_delimiter(std::string_view text) {
+  if (text == "none") return '\0';
+  if (text.size() == 1 && verp_delimiters.find(text.front()) != std::string_view::npos) {
+    return text.front();
+  }
+  return bad("must be none or one of " + std::string(verp_delimiters));
 }
 
 Result<HttpsVerify> parse_https_verify(std::string_view text) {

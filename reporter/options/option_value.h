@@ -51,6 +51,7 @@ policy::Result<std::string> parse_transport(std::string_view text);
 policy::Result<std::string> parse_stream_socket(std::string_view text);
 policy::Result<std::string> parse_datagram_socket(std::string_view text);
 policy::Result<unsigned> parse_file_mode(std::string_view text);
+policy::Result<char> parse_delimiter(std::string_view text);
 policy::Result<HttpsVerify> parse_https_verify(std::string_view text);
 policy::Result<SmtpTlsLevel> parse_smtp_tls_level(std::string_view text);
 
@@ -235,6 +236,12 @@ struct PostfixConfig {
 struct Transport {
   static constexpr std::string_view type_word = "transport";
   static auto parse(std::string_view text) { return parse_transport(text); }
+};
+
+// One character that mail systems take as recipient delimiter, or none ('\0').
+struct Delimiter {
+  static constexpr std::string_view type_word = "delimiter";
+  static auto parse(std::string_view text) { return parse_delimiter(text); }
 };
 
 struct HttpsVerifyMode {

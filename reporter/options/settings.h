@@ -89,6 +89,7 @@ struct Settings {
   unsigned max_failure_details = 0;
   std::uint64_t max_report_size = 0;  // Octets of JSON.
   std::chrono::seconds retention{};
+  char verp_delimiter = '\0';  // '\0': the envelope sender is mail_from.
 
   // Reports are signed for dkim_domain (lower-case A-labels; empty: not by us), with one selector
   // for each key file, in the same order.

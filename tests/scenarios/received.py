@@ -3,7 +3,8 @@
 Keys of a mail and of a post: ok= and failed= sessions; details= entries of failure-details, and one
 key for each result type with the sum of its counts; policies= their number; types= policy types;
 domains= policy domains; ips= sending-mta-ip addresses (lists are sorted, joined by `+`); name= the
-file name; reply= what the receiver answered. Of a mail also from= (envelope), to= (header).
+file name; reply= what the receiver answered. Of a mail also from= (envelope), verp= (the same
+without what names the delivery, empty where nothing does), to= (header).
 """
 
 import collections
@@ -12,6 +13,10 @@ import email.policy
 import email.utils
 import gzip
 import json
+import re
+
+
+VERP = re.compile(r"(.+)([-+=_#][0-9a-f]{25,34})(@[^@]+)")
 
 
 class Malformed(Exception):
@@ -68,7 +73,7 @@ class Received:
     def line(self):
         """As a story would expect it."""
         shown = [f"{key}={value}" for key, value in sorted(self.keys.items())
-                 if key not in ("types", "domains", "ips", "name", "from", "to") and value != "0"]
+                 if key not in ("types", "domains", "ips", "name", "from", "verp", "to") and value != "0"]
         return " ".join([self.kind, self.who, self.report.partition("@")[0], *shown])
 
 
@@ -87,6 +92,8 @@ def mail(sender, recipient, message, reply, accepted):
     received.message = message
     received.message_id = parsed["Message-ID"].strip()
     received.keys["from"] = sender
+    named = VERP.fullmatch(sender)
+    received.keys["verp"] = named[1] + named[3] if named else ""
     received.keys["to"] = email.utils.parseaddr(parsed["To"])[1]
     received.keys["name"] = parts[0].get_filename()
     if f"Report-ID: <{received.report}>" not in parsed["Subject"]:

@@ -60,6 +60,10 @@ TEST(MailWatch, SendersAreComparedWithoutBracketsAndCase) {
   EXPECT_TRUE(is_listed_sender("<TLS@a.Example>", listed));
   EXPECT_TRUE(is_listed_sender("tls@a.example", listed));
   EXPECT_FALSE(is_listed_sender("<>", listed));
+  EXPECT_TRUE(is_listed_sender("<TLS+0123456789abcdef012345671f@a.example>", listed));
+  EXPECT_TRUE(is_listed_sender("tls-0123456789abcdef012345671f@a.example", listed));
+  EXPECT_FALSE(is_listed_sender("<tls+news@a.example>", listed));
+  EXPECT_FALSE(is_listed_sender("<x+0123456789abcdef012345671f@a.example>", listed));
   EXPECT_FALSE(is_listed_sender("<x-tls@a.example>", listed));
 }
 

@@ -46,6 +46,13 @@ TEST_F(SendmailSenderTest, GivesMessageArgumentsAndACleanEnvironment) {
   EXPECT_NE(environment.find("PATH=/usr/sbin:/usr/bin"), std::string::npos) << environment;
 }
 
+TEST_F(SendmailSenderTest, AMessageMayHaveItsOwnSender) {
+  SendmailSender sender(program(R"(cat >/dev/null; printf '[%s]' "$@" > "$dir/arguments")"),
+                        "tls@us.example");
+  EXPECT_TRUE(sender.send({"x\r\n", "rua@receiver.example", "", "tls+1@us.example"}).delivered());
+  EXPECT_EQ(dir_.read("arguments"), "[-i][-f][tls+1@us.example][--][rua@receiver.example]");
+}
+
 TEST_F(SendmailSenderTest, ARecipientIsNeverAnOptionNorAShellWord) {
   SendmailSender sender(program(R"(cat >/dev/null; printf '[%s]' "$@" > "$dir/arguments")"),
                         "-oQ/tmp@us.example");

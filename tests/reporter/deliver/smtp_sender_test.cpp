@@ -75,6 +75,15 @@ TEST_F(SmtpSenderTest, DeliversTheMessageByteByByte) {
   EXPECT_NE(server.log().find("C RCPT TO:<rua@receiver.example>\n"), std::string::npos);
 }
 
+TEST_F(SmtpSenderTest, AMessageMayHaveItsOwnSender) {
+  const SmtpServer server;
+  auto sender = sender_for(server);
+  OutgoingMail other = mail;
+  other.sender = "tls+1@us.example";
+  EXPECT_TRUE(sender.send(other).delivered());
+  EXPECT_NE(server.log().find("C MAIL FROM:<tls+1@us.example>"), std::string::npos) << server.log();
+}
+
 TEST_F(SmtpSenderTest, StuffsDotsWhereverTheyFall) {
   const SmtpServer server;
   auto sender = sender_for(server);

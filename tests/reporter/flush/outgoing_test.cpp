@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "reporter/report/report_maker.h"
+#include "reporter/report/verp.h"
 #include "tests/support/dkim_samples.h"
 #include "tests/support/flush_world.h"
 
@@ -56,6 +57,22 @@ TEST_F(OutgoingTest, TheArchiveCopyIsTheFirstMessage) {
   EXPECT_EQ(copy.recipient, "archive@relay.example");
   EXPECT_EQ(copy.message, mail(1).message);
   EXPECT_TRUE(copy.disk_name.ends_with(".4.eml")) << copy.disk_name;
+}
+
+TEST_F(OutgoingTest, TheEnvelopeSenderNamesTheDeliveryWhereThatIsWanted) {
+  EXPECT_EQ(mail(1).sender, "");
+  sender_.verp_delimiter = '+';
+  const std::string plain = mail(1).message;
+  for (const std::size_t place : {1U, 2U}) {
+    const auto read = parse_verp_sender(mail(place).sender);
+    ASSERT_TRUE(read.has_value()) << mail(place).sender;
+    EXPECT_EQ(read->mail_from, "tls@relay.example");
+    EXPECT_EQ(read->number, siblings_[place].id);
+    EXPECT_TRUE(is_verp_token(read->token, siblings_[place].message_id));
+    EXPECT_FALSE(is_verp_token(read->token, siblings_[3 - place].message_id));
+  }
+  EXPECT_EQ(mail(1).message, plain) << "the message is the same";
+  EXPECT_EQ(mail(3).sender, "") << "the token of the archive copy is that of the first message";
 }
 
 TEST_F(OutgoingTest, AMessageIsSignedWhereWeSign) {
