@@ -41,6 +41,7 @@ struct CommandLine {
   std::optional<policy::UtcDay> day;
   std::optional<std::string> domain;  // Lower-case A-labels.
   std::optional<std::string> output_dir;
+  std::optional<std::string> lift;  // Address of --suppress.
   // --make-dkim-key
   std::optional<std::string> selector;  // A domain name of one label or more.
   std::optional<std::string> key_type;  // "rsa", "ed25519"

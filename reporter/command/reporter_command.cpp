@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "policy/text.h"
+#include "reporter/bounce/bounce_command.h"
 #include "reporter/check/check_command.h"
 #include "reporter/command/check_domain_command.h"
 #include "reporter/command/command.h"
@@ -16,6 +17,7 @@
 #include "reporter/command/show_command.h"
 #include "reporter/command/status_command.h"
 #include "reporter/command/summary_command.h"
+#include "reporter/command/suppress_command.h"
 #include "reporter/flush/flush_command.h"
 #include "reporter/options/command_line.h"
 #include "reporter/options/config_file.h"
@@ -46,11 +48,13 @@ struct Action {
 };
 
 constexpr auto actions = std::to_array<Action>({
+    {"bounce", NeedsConfig::yes, true, run_bounce},
     {"check", NeedsConfig::yes, false, run_check},
     {"check-domain", NeedsConfig::where_it_is, true, run_check_domain},
     {"flush", NeedsConfig::yes, true, run_flush},
     {"status", NeedsConfig::yes, true, run_status},
     {"summary", NeedsConfig::yes, true, run_summary},
+    {"suppress", NeedsConfig::yes, true, run_suppress},
     {"show", NeedsConfig::no, false, run_show},
     // The key belongs to root, and the reporter can read it.
     {"make-dkim-key", NeedsConfig::where_it_is, false, run_make_dkim_key},

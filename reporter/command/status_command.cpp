@@ -13,6 +13,7 @@
 #include "policy/text.h"
 #include "reporter/command/command_error.h"
 #include "reporter/command/command_json.h"
+#include "reporter/command/suppress_command.h"
 #include "reporter/command/table.h"
 #include "reporter/datagram_queue.h"
 #include "reporter/flush/flush_schedule.h"
@@ -54,6 +55,7 @@ struct StatusReport {
   std::optional<policy::UtcSeconds> next_due;
   std::string mail_trouble;  // The latest error, where no mail leaves at all.
   std::vector<DestinationTrouble> destinations;
+  std::vector<Suppression> suppressed;
   std::vector<LookupNoteInfo> notes;
   std::vector<UnreportedCount> unreported;
   std::vector<CollectorInfo> collectors;
@@ -138,6 +140,7 @@ Status read_deliveries(Store& store, policy::UtcSeconds now, StatusReport& statu
   if (read.ok()) {
     read = take(store.troubled_destinations(), status.destinations, status);
   }
+  if (read.ok()) read = take(store.suppressions(now), status.suppressed, status);
   if (read.ok()) read = take(store.lookup_notes(), status.notes, status);
   // What waits for somebody to look stands before what goes on by itself.
   std::stable_partition(status.notes.begin(), status.notes.end(),
@@ -234,6 +237,7 @@ void write_troubles(JsonWriter& writer, const StatusReport& status) {
     writer.end_object();
   }
   writer.end_array();
+  write_suppressions(writer, status.suppressed);
   writer.key("look-ups");
   writer.begin_array();
   for (const LookupNoteInfo& each : status.notes) {
@@ -400,6 +404,8 @@ void print_troubles(std::ostream& out, const StatusReport& status) {
                                                instant_text(each.last_attempt),
                                                each.last_error};
              });
+  const Table suppressed = suppression_table(status.suppressed);
+  if (!suppressed.empty()) out << '\n' << suppressed.text();
   print_rows(out, {{"Day"}, {"Domain without report yet"}, {"Why"}, {"Since"}}, status.notes,
              [](const LookupNoteInfo& each) {
                return std::vector<std::string>{policy::to_text(each.day), each.domain,

@@ -29,7 +29,11 @@ DeliveryOutcome judge_https_reply(long status, std::optional<std::chrono::second
   const std::string text = "HTTP " + std::to_string(status);
   if (status >= 300 && status <= 399) return permanent_outcome(text + " (redirect not followed)");
   const bool come_again = status == 408 || status == 425 || status == 429 || status >= 500;
-  if (!come_again) return permanent_outcome(text);
+  if (!come_again) {
+    DeliveryOutcome refused = permanent_outcome(text);
+    refused.too_large = status == 413;  // RFC 9110, 15.5.14: Content Too Large.
+    return refused;
+  }
   DeliveryOutcome outcome = temporary_outcome(text);
   outcome.retry_after = retry_after;
   outcome.host_failed = status == 429 || status == 503;

@@ -25,6 +25,8 @@ struct DeliveryOutcome {
   // It was not about this report: the host or program could not be reached, does not work, does
   // not let us in or wants to be left alone, so that others to it would end alike now.
   bool host_failed = false;
+  // Permanent, because the report is larger than the other side takes.
+  bool too_large = false;
 
   bool delivered() const { return kind == OutcomeKind::delivered; }
 };

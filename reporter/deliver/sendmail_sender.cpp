@@ -68,7 +68,12 @@ DeliveryOutcome SendmailSender::send(const OutgoingMail& mail) {
   }
   if (!ran->errors.empty()) text += ": " + ran->errors;
   if (ran->timed_out || ran->signal != 0) return host_failure(text);
-  return ran->exit_status == 0 ? temporary_outcome(text) : sendmail_outcome(ran->exit_status, text);
+  if (ran->exit_status == 0) return temporary_outcome(text);
+  DeliveryOutcome outcome = sendmail_outcome(ran->exit_status, text);
+  // What Postfix's sendmail(1) says of more than message_size_limit.
+  outcome.too_large = outcome.kind == OutcomeKind::permanent &&
+                      ran->errors.find("message file too big") != std::string::npos;
+  return outcome;
 }
 
 }  // namespace tlsrpt::reporter

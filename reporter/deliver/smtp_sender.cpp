@@ -110,6 +110,15 @@ bool is_about_message(std::string_view stage, unsigned code) {
   return stage == "RCPT" || stage == "DATA" || stage == "message";
 }
 
+// Whether REPLY to MAIL or DATA says that the message is larger than is taken: 552 (RFC 1870, 6.1
+// and 6.3), or a status that says so (RFC 3463, 3.3 and 3.4). A full mailbox may say 552, too.
+bool is_too_large(std::string_view reply) {
+  if (reply.size() < 4) return false;
+  const std::string_view status = reply.substr(4, 5);
+  return status == "5.3.4" || status == "5.2.3" ||
+         (reply.starts_with("552") && !status.starts_with("5.2.2"));
+}
+
 long in_milliseconds(std::chrono::milliseconds duration) {
   return static_cast<long>(std::max<std::int64_t>(1, duration.count()));
 }
@@ -221,7 +230,10 @@ DeliveryOutcome SmtpSender::send(const OutgoingMail& mail) {
   }
   const std::string text = dialogue.reply + " (" + dialogue.stage + ")";
   if (!is_about_message(dialogue.stage, dialogue.code())) return host_failure(text);
-  return dialogue.code() >= 500 ? permanent_outcome(text) : temporary_outcome(text);
+  if (dialogue.code() < 500) return temporary_outcome(text);
+  DeliveryOutcome refused = permanent_outcome(text);
+  refused.too_large = is_too_large(dialogue.reply);
+  return refused;
 }
 
 }  // namespace tlsrpt::reporter

@@ -15,6 +15,7 @@
 #include "policy/address_guard.h"
 #include "policy/cares_resolver.h"
 #include "policy/text.h"
+#include "reporter/bounce/bounce_command.h"
 #include "reporter/command/command_error.h"
 #include "reporter/deliver/curl_handle.h"
 #include "reporter/deliver/mail_sender.h"
@@ -166,6 +167,7 @@ class Flush {
     const FlushClock clock(context_.clock, *last);
     Status mended = mend_clock(clock);
     if (!mended.ok()) return store_failure(mended.error());
+    take_bounces(*store_, settings_, context_.clock.now(), log_);
     const auto closed = close_days(*store_, settings_, records_, *resolver_, clock, filter_, log_);
     // A store that fails in closing may still let us deliver; the status says that it did.
     int status = closed.ok() ? exit_ok : store_failure(closed.error());

@@ -58,6 +58,7 @@ enum class How : std::uint8_t {
   tried,
   set_aside,  // We could not even hand it over.
   put_off,    // Not tried, as its host fails.
+  withheld,   // Given up without trying.
 };
 
 struct Ended {
@@ -105,6 +106,12 @@ class Delivering {
         pool_(std::move(senders), [this] { poster_.wake(); }) {}
 
   Status run() {
+    auto suppressed = store_.suppressions(clock_.now());
+    if (!suppressed.ok()) return std::move(suppressed).error();
+    for (Suppression& each : *suppressed) {
+      std::string destination = each.destination;
+      suppressed_.emplace(std::move(destination), std::move(each));
+    }
     while (true) {
       turn_window();
       Status done = read_due();
@@ -230,8 +237,16 @@ class Delivering {
 
   void start(std::int64_t id) {
     UnderWay& place = under_way_[id];
+    if (const auto found = suppressed_.find(place.delivery.destination);
+        found != suppressed_.end()) {
+      ended_.push_back({id, permanent_outcome(suppressed_text(found->second)), How::withheld});
+      return;
+    }
     auto outgoing = isolate([this, &place] { return make(place.delivery); });
-    if (!outgoing.ok()) {
+    if (!outgoing.ok() && place.delivery.is_smallest && outgoing.error().code() == Errc::limit) {
+      const std::string text = place.delivery.last_error + "; " + outgoing.error().message();
+      ended_.push_back({id, permanent_outcome(text), How::withheld});
+    } else if (!outgoing.ok()) {
       // A locked store is no fault of the delivery.
       const bool is_temporary = outgoing.error().code() == Errc::temporary;
       ended_.push_back({id, temporary_outcome(outgoing.error().message()),
@@ -240,7 +255,8 @@ class Delivering {
       place.by_mail = true;
       pool_.start({id, std::move(*mail)});
     } else {
-      poster_.start(std::get<OutgoingPost>(*outgoing).destination, report_->json_gz,
+      auto& post = std::get<OutgoingPost>(*outgoing);
+      poster_.start(post.destination, std::move(post.json_gz),
                     [this, id](const DeliveryOutcome& outcome) {
                       ended_.push_back({id, outcome, How::tried});
                     });
@@ -294,6 +310,7 @@ class Delivering {
 
   Delivery after(const Ended& ended, const Delivery& delivery, policy::UtcSeconds now) const {
     if (ended.how == How::set_aside) return set_aside(delivery, ended.outcome.text);
+    if (ended.how == How::withheld) return give_up(delivery, ended.outcome.text, now);
     const policy::UtcSeconds believed = clock_.believed();
     if (ended.how == How::put_off) {
       return put_off(delivery, ended.outcome, now, believed, settings_);
@@ -402,6 +419,7 @@ class Delivering {
   bool has_claimed_ = false;  // and something was tried.
   std::vector<std::int64_t> postponed_;
   std::set<std::int64_t> put_off_;  // Of this run: what was never tried is due with --now.
+  std::map<std::string, Suppression> suppressed_;  // By destination.
   std::map<std::string, Health> health_;
   std::map<std::int64_t, UnderWay> under_way_;
   std::vector<Ended> ended_;

@@ -1,6 +1,7 @@
 #include "reporter/flush/flush_dry_run.h"
 
 #include <cstdint>
+#include <map>
 #include <ostream>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "policy/text.h"
 #include "reporter/deliver/https_poster.h"
 #include "reporter/flush/flush_plan.h"
+#include "reporter/flush/flush_schedule.h"
 
 namespace tlsrpt::reporter {
 namespace {
@@ -50,19 +52,35 @@ std::string pending_text(const Delivery& delivery, policy::UtcSeconds now, bool 
   return text;
 }
 
-// Why an https destination would be refused by ourselves; empty: it would not, as far as is known
-// before its host is looked up.
-std::string refusal_text(const std::string& destination, const Settings& settings,
-                         const policy::AddressGuard& guard) {
-  const auto uri = policy::parse_destination(destination);
-  if (!uri.ok() || uri->scheme != policy::RuaScheme::https) return "";
-  const auto refusal = https_refusal(*uri, settings.https_ports, guard);
-  return refusal ? ", which fails: " + *refusal : "";
-}
+// What would not be handed over, as far as is known before an https host is looked up.
+class Refusals {
+ public:
+  Refusals(const Settings& settings, const policy::AddressGuard& guard,
+           const std::vector<Suppression>& suppressions)
+      : settings_(settings), guard_(guard) {
+    for (const Suppression& each : suppressions) {
+      suppressed_.emplace(each.destination, suppressed_text(each));
+    }
+  }
+
+  // ", which fails: ...", empty where nothing is known against DESTINATION.
+  std::string text(const std::string& destination) const {
+    const auto suppressed = suppressed_.find(destination);
+    if (suppressed != suppressed_.end()) return ", which fails: " + suppressed->second;
+    const auto uri = policy::parse_destination(destination);
+    if (!uri.ok() || uri->scheme != policy::RuaScheme::https) return "";
+    const auto refusal = https_refusal(*uri, settings_.https_ports, guard_);
+    return refusal ? ", which fails: " + *refusal : "";
+  }
+
+ private:
+  const Settings& settings_;
+  const policy::AddressGuard& guard_;
+  std::map<std::string, std::string> suppressed_;  // By destination.
+};
 
 void show_plan(const Plan& plan, policy::UtcSeconds now, bool ignore_spread,
-               const Settings& settings, const policy::AddressGuard& guard, std::uint64_t& due,
-               std::ostream& out) {
+               const Refusals& refusals, std::uint64_t& due, std::ostream& out) {
   out << policy::to_text(plan.open.day) << ' ' << policy::escape_untrusted(plan.open.domain);
   if (plan.action != PlanAction::close) {
     out << ": no report: " << plan.reason << '\n';
@@ -77,8 +95,7 @@ void show_plan(const Plan& plan, policy::UtcSeconds now, bool ignore_spread,
   for (const Delivery& each : plan.made.deliveries) {
     if (ignore_spread || each.not_before <= now) ++due;
     out << "  to " << policy::escape_untrusted(each.destination) << ' '
-        << due_text(each.not_before, now, ignore_spread)
-        << refusal_text(each.destination, settings, guard) << '\n';
+        << due_text(each.not_before, now, ignore_spread) << refusals.text(each.destination) << '\n';
   }
   for (const policy::RuaWarning& each : plan.discovery.record.warnings) {
     out << "  not to: " << each.message << '\n';
@@ -86,7 +103,8 @@ void show_plan(const Plan& plan, policy::UtcSeconds now, bool ignore_spread,
 }
 
 Status show_pending(Store& store, policy::UtcSeconds now, const DeliveryFilter& filter,
-                    bool ignore_spread, std::uint64_t& due, std::ostream& out) {
+                    bool ignore_spread, const Refusals& refusals, std::uint64_t& due,
+                    std::ostream& out) {
   constexpr unsigned page = 1000;
   // Reports have few deliveries and lie together, so that one name is enough to remember.
   std::int64_t report_id = 0;
@@ -108,7 +126,8 @@ Status show_pending(Store& store, policy::UtcSeconds now, const DeliveryFilter& 
         name = report.ok() ? report->report_id : policy::escape_untrusted(report.error().message());
       }
       out << "pending: report " << name << " to " << policy::escape_untrusted(each.destination)
-          << ' ' << pending_text(each, now, ignore_spread) << '\n';
+          << ' ' << pending_text(each, now, ignore_spread) << refusals.text(each.destination)
+          << '\n';
     }
     if (pending->size() < page) return Unit{};
   }
@@ -123,6 +142,9 @@ Status show_dry_run(Store& store, const Settings& settings, const RecordMap& rec
   auto own = policy::own_addresses();
   if (!own.ok()) return std::move(own).error();
   const policy::AddressGuard guard(settings.https_allow_addresses, *std::move(own));
+  const auto suppressions = store.suppressions(now);
+  if (!suppressions.ok()) return suppressions.error();
+  const Refusals refusals(settings, guard, *suppressions);
   FlushPlanner planner(store, settings, records, resolver, clock);
   std::uint64_t due = 0;  // Deliveries, now.
   while (true) {
@@ -136,11 +158,11 @@ Status show_dry_run(Store& store, const Settings& settings, const RecordMap& rec
     for (Plan& plan : *plans) {
       Status decided = planner.decide(plan);
       if (!decided.ok()) return decided;
-      show_plan(plan, now, ignore_spread, settings, guard, due, out);
+      show_plan(plan, now, ignore_spread, refusals, due, out);
       plan.made = MadeReport{};
     }
   }
-  Status shown = show_pending(store, now, filter, ignore_spread, due, out);
+  Status shown = show_pending(store, now, filter, ignore_spread, refusals, due, out);
   if (shown.ok() && settings.max_deliveries > 0 && due > settings.max_deliveries) {
     out << "max_deliveries: " << settings.max_deliveries << " of these " << due
         << " due deliveries would be tried now, the rest in later runs\n";

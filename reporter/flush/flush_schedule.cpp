@@ -29,6 +29,10 @@ std::string retry_key(const Delivery& delivery) {
 
 }  // namespace
 
+std::string suppressed_text(const Suppression& suppression) {
+  return "suppressed until " + policy::to_text(suppression.until) + ": " + suppression.reason;
+}
+
 std::string why_open(policy::UtcDay day, policy::UtcSeconds now, const Settings& settings,
                      const std::vector<CollectorInfo>& collectors) {
   const policy::UtcSeconds end = end_of(day);
@@ -93,6 +97,16 @@ Delivery set_aside(Delivery delivery, std::string_view why) {
   return delivery;
 }
 
+Delivery give_up(Delivery delivery, std::string_view why, policy::UtcSeconds now) {
+  delivery.state = DeliveryState::failed;
+  delivery.set_aside_by.clear();
+  // When it would have been: it is the latest of its destination.
+  if (!delivery.first_attempt) delivery.first_attempt = now;
+  delivery.last_attempt = now;
+  delivery.last_error = why;
+  return delivery;
+}
+
 Delivery put_off(Delivery delivery, const DeliveryOutcome& outcome, policy::UtcSeconds now,
                  policy::UtcSeconds believed, const Settings& settings) {
   delivery.last_error = outcome.text;
@@ -135,8 +149,15 @@ Delivery after_attempt(Delivery delivery, const DeliveryOutcome& outcome, policy
     delivery.state = DeliveryState::sent;
     return delivery;
   }
-  const bool https = delivery.destination.starts_with("https:");
-  if (outcome.kind == OutcomeKind::permanent && (!https || delivery.attempts >= https_refusals)) {
+  if (outcome.too_large && !delivery.is_smallest) {
+    delivery.is_smallest = true;
+    delivery.not_before = now;
+    return delivery;
+  }
+  if (outcome.too_large) delivery.last_error = "in its smallest form, too: " + outcome.text;
+  const bool is_final = outcome.too_large || !delivery.destination.starts_with("https:") ||
+                        delivery.attempts >= https_refusals;
+  if (outcome.kind == OutcomeKind::permanent && is_final) {
     delivery.state = DeliveryState::failed;
     return delivery;
   }

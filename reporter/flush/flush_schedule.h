@@ -35,6 +35,9 @@ inline constexpr std::string_view late_note = "late: older than report_max_age";
 // The end of DAY.
 inline policy::UtcSeconds end_of(policy::UtcDay day) { return day + std::chrono::days(1); }
 
+// Why nothing is handed over to what SUPPRESSION is about.
+std::string suppressed_text(const Suppression& suppression);
+
 // The collectors that must read past DAY before it is closed and have not, as sentence parts.
 std::vector<std::string> missing_collectors(policy::UtcDay day, policy::UtcSeconds now,
                                             const Settings& settings,
@@ -60,6 +63,9 @@ std::chrono::seconds retry_delay(unsigned attempts, std::string_view key, const 
 // DELIVERY that this version cannot hand over, because of WHY.
 Delivery set_aside(Delivery delivery, std::string_view why);
 
+// DELIVERY that is given up at NOW without an attempt, because of WHY.
+Delivery give_up(Delivery delivery, std::string_view why, policy::UtcSeconds now);
+
 // DELIVERY that was not tried at NOW, as its host failed others with OUTCOME: when it is due again.
 // It expires only in a run in which it is tried, or when its report has become too old: after
 // report_max_age, or delivery_lifetime where that is longer, by the time that is BELIEVED
@@ -75,8 +81,8 @@ Delivery not_taken(Delivery delivery, const DeliveryOutcome& outcome, policy::Ut
 bool was_never_taken(const Delivery& delivery);
 
 // DELIVERY after an attempt at NOW that ended with OUTCOME: its new state, and when it is due
-// again. The last attempt is made at the end of delivery_lifetime, counted from the first, by the
-// time that is BELIEVED.
+// again; at once in the smallest form where it was too large. The last attempt is made at the end
+// of delivery_lifetime, counted from the first, by the time that is BELIEVED.
 Delivery after_attempt(Delivery delivery, const DeliveryOutcome& outcome, policy::UtcSeconds now,
                        policy::UtcSeconds believed, const Settings& settings);
 

@@ -1,12 +1,14 @@
 #include "reporter/flush/outgoing.h"
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 #include "policy/text.h"
 #include "reporter/report/report_message.h"
 #include "reporter/report/report_name.h"
+#include "reporter/report/smallest_form.h"
 #include "reporter/report/verp.h"
 
 namespace tlsrpt::reporter {
@@ -32,8 +34,15 @@ std::string first_recipient(const std::vector<Delivery>& siblings, const std::st
 }  // namespace
 
 Result<std::variant<OutgoingMail, OutgoingPost>> make_outgoing(
-    const StoredReport& report, const Delivery& delivery, const std::vector<Delivery>& siblings,
+    const StoredReport& stored, const Delivery& delivery, const std::vector<Delivery>& siblings,
     const OutgoingSender& sender) {
+  std::optional<StoredReport> smallest;
+  if (delivery.is_smallest) {
+    auto made = smallest_form(stored);
+    if (!made.ok()) return std::move(made).error();
+    smallest = *std::move(made);
+  }
+  const StoredReport& report = smallest ? *smallest : stored;
   using Outgoing = std::variant<OutgoingMail, OutgoingPost>;
   const auto place = std::find_if(siblings.begin(), siblings.end(),
                                   [&](const Delivery& each) { return each.id == delivery.id; });
@@ -48,7 +57,7 @@ Result<std::variant<OutgoingMail, OutgoingPost>> make_outgoing(
     auto destination = policy::parse_destination(delivery.destination);
     if (!destination.ok()) return std::move(destination).error();
     if (destination->scheme == policy::RuaScheme::https) {
-      return Outgoing(OutgoingPost{*std::move(destination)});
+      return Outgoing(OutgoingPost{*std::move(destination), report.json_gz});
     }
     mail.recipient = destination->target;
     to = mail.recipient;

@@ -13,9 +13,9 @@
 
 namespace tlsrpt::reporter {
 
-// A post of StoredReport::json_gz.
 struct OutgoingPost {
   policy::RuaUri destination;
+  std::string json_gz;
 };
 
 // Whom our messages are from, and who signs them.
@@ -27,7 +27,8 @@ struct OutgoingSender {
 
 // What DELIVERY of REPORT hands over. SIBLINGS are all deliveries of the report in their order, of
 // which it is one: its place there numbers its file, and the archive copy is a copy of the first
-// message. Errc::syntax: the stored texts are not what we store; Errc::internal: it
+// message. Errc::syntax: the stored texts are not what we store; Errc::limit: it was too large, and
+// has no smaller form; Errc::internal: it
 // cannot be signed.
 // An archive copy has no sender of its own: its Message-ID, and so the token, are another's.
 policy::Result<std::variant<OutgoingMail, OutgoingPost>> make_outgoing(

@@ -93,6 +93,14 @@ Status set_key_bits(CommandLine& line, std::string_view argument) {
   return Unit{};
 }
 
+Status set_lift(CommandLine& line, std::string_view argument) {
+  if (argument.find('@') == std::string_view::npos) {
+    return usage("--lift needs an address, not " + quoted(argument));
+  }
+  line.lift = std::string(argument);
+  return Unit{};
+}
+
 Status set_format(CommandLine& line, std::string_view argument) {
   if (argument != "table" && argument != "json") {
     return usage("--format needs table or json, not " + quoted(argument));
@@ -114,6 +122,9 @@ constexpr auto table = std::to_array<Switch>({
      nothing},
     {"make-dkim-key", 0, "FILE", action, reporter, "",
      "Make a key that signs reports, print its record", nothing},
+    {"bounce", 0, "", action, reporter, "", "Take in one bounce from standard input", nothing},
+    {"suppress", 0, "", action, reporter, "", "Show addresses that get nothing as they bounced",
+     nothing},
     {"catch-up", 0, "", action, milter, "", "Read all that is new in the log, then exit", nothing},
     {"explain", 0, "[FILE]", action, milter, "",
      "Show each log line with what was understood of it", nothing},
@@ -147,9 +158,10 @@ constexpr auto table = std::to_array<Switch>({
      "Write reports and messages there, deliver nothing", set_output_dir},
     {"wait", 0, "", modifier, reporter, "flush", "Stay until no delivery is due soon",
      set_flag<&CommandLine::wait>},
+    {"lift", 0, "ADDRESS", modifier, reporter, "suppress", "Send to this address again", set_lift},
     {"all", 0, "", modifier, reporter, "summary", "Also what is counted but not reported",
      set_flag<&CommandLine::all>},
-    {"format", 0, "table|json", modifier, reporter, "summary status check check-domain",
+    {"format", 0, "table|json", modifier, reporter, "summary status check check-domain suppress",
      "Output for people or programs", set_format},
 });
 

@@ -102,6 +102,8 @@ constexpr auto restart = Takes::restart;
 constexpr auto table = std::to_array<Option>({
     option<&S::bcc, kind::AddrSpec>("bcc", "", "Archive address that gets a copy of every report",
                                     reload),
+    option<&S::bounce_maildir, kind::Path>("bounce_maildir", "",
+                                           "Maildir with bounces that each run takes in", reload),
     option<&S::close_latest, kind::Duration<0, 2 * day>>(
         "close_latest", "6h", "Close a day this long after midnight, whatever collectors say",
         reload),
@@ -218,6 +220,8 @@ constexpr auto table = std::to_array<Option>({
                                           "User name for the server of mail_transport", reload),
     option<&S::store, kind::StoreLocation>("store", "sqlite:/var/lib/tlsrpt/tlsrpt.sqlite",
                                            "Where facts, reports and deliveries are kept", restart),
+    option<&S::suppress_time, kind::Duration<0, 365 * day>>(
+        "suppress_time", "7d", "Nothing is sent for so long to an address that bounced", reload),
     option<&S::syslog_name, kind::List<kind::Word>>(
         "syslog_name", "postfix", "First parts of program names that are Postfix's", reload),
     option<&S::tlsrpt_socket, kind::DatagramSocket>(

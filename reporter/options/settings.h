@@ -68,6 +68,8 @@ struct Settings {
   std::string smtp_user;           // Empty: no AUTH.
   std::string smtp_password_file;
   std::string bcc;
+  std::string bounce_maildir;  // Path; empty: none is read.
+  std::chrono::seconds suppress_time{};
   HttpsVerify https_verify = HttpsVerify::yes;
   std::string https_ca_file;  // Empty: the system's.
   std::vector<std::uint16_t> https_ports;

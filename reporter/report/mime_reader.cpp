@@ -20,37 +20,6 @@ std::string_view take_line(std::string_view& text) {
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-// The header at the beginning of TEXT, which becomes the body.
-MimeHeader take_header(std::string_view& text) {
-  MimeHeader header;
-  std::string name;
-  std::string value;
-  std::size_t fields = 0;
-  const auto finish = [&] {
-    if (!name.empty() && fields++ < max_header_fields) {
-      header.add(std::move(name), std::string(policy::trim(value)));
-    }
-    name.clear();
-    value.clear();
-  };
-  while (!text.empty()) {
-    const std::string_view line = take_line(text);
-    if (line.empty()) break;
-    if (is_blank(line.front())) {
-      // RFC 5322, 2.2.3: unfolding removes the line end only.
-      value += line;
-      continue;
-    }
-    finish();
-    const std::size_t colon = line.find(':');
-    if (colon == std::string_view::npos) continue;
-    name = policy::to_lower(policy::trim(line.substr(0, colon)));
-    value = line.substr(colon + 1);
-  }
-  finish();
-  return header;
-}
-
 // What stands before the next ';' outside of quotes; TEXT becomes what stands behind it.
 std::string_view take_parameter(std::string_view& text) {
   bool quoted = false;
@@ -192,7 +161,7 @@ void collect_parts(const MimeHeader& header, std::string_view body, unsigned dep
   if (type.value.starts_with("multipart/") && boundary != type.parameters.end() &&
       !boundary->second.empty()) {
     for (std::string_view part : split_multipart(body, boundary->second)) {
-      const MimeHeader part_header = take_header(part);
+      const MimeHeader part_header = take_mime_header(part);
       collect_parts(part_header, part, depth + 1, parts);
     }
     return;
@@ -211,6 +180,36 @@ void collect_parts(const MimeHeader& header, std::string_view body, unsigned dep
 
 }  // namespace
 
+MimeHeader take_mime_header(std::string_view& text) {
+  MimeHeader header;
+  std::string name;
+  std::string value;
+  std::size_t fields = 0;
+  const auto finish = [&] {
+    if (!name.empty() && fields++ < max_header_fields) {
+      header.add(std::move(name), std::string(policy::trim(value)));
+    }
+    name.clear();
+    value.clear();
+  };
+  while (!text.empty()) {
+    const std::string_view line = take_line(text);
+    if (line.empty()) break;
+    if (is_blank(line.front())) {
+      // RFC 5322, 2.2.3: unfolding removes the line end only.
+      value += line;
+      continue;
+    }
+    finish();
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos) continue;
+    name = policy::to_lower(policy::trim(line.substr(0, colon)));
+    value = line.substr(colon + 1);
+  }
+  finish();
+  return header;
+}
+
 void MimeHeader::add(std::string name, std::string value) {
   fields_.emplace_back(std::move(name), std::move(value));
 }
@@ -226,6 +225,14 @@ const std::string& MimeHeader::value(std::string_view name) const {
 bool MimeHeader::has(std::string_view name) const {
   return std::any_of(fields_.begin(), fields_.end(),
                      [name](const auto& field) { return field.first == name; });
+}
+
+std::vector<std::string_view> MimeHeader::values(std::string_view name) const {
+  std::vector<std::string_view> values;
+  for (const auto& [each, value] : fields_) {
+    if (each == name) values.emplace_back(value);
+  }
+  return values;
 }
 
 MimeField parse_mime_field(std::string_view text) {
@@ -257,7 +264,7 @@ policy::Result<std::string> decode_body(const MimePart& part) {
 MimeMessage read_mime(std::string_view message) {
   if (message.starts_with("From ")) take_line(message);
   MimeMessage read;
-  read.header = take_header(message);
+  read.header = take_mime_header(message);
   read.content_type = content_type_of(read.header);
   collect_parts(read.header, message, 1, read.parts);
   return read;

@@ -28,10 +28,15 @@ class MimeHeader {
   // The value of the first field NAME (lower case), empty where there is none.
   const std::string& value(std::string_view name) const;
   bool has(std::string_view name) const;
+  // The values of all fields NAME, in their order.
+  std::vector<std::string_view> values(std::string_view name) const;
 
  private:
   std::vector<std::pair<std::string, std::string>> fields_;
 };
+
+// The header at the beginning of TEXT, which becomes what follows the empty line behind it.
+MimeHeader take_mime_header(std::string_view& text);
 
 // A field with parameters, such as Content-Type. Names are in lower case; the pieces and the
 // percent-encoding of RFC 2231 are put together.

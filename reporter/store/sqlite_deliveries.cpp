@@ -36,46 +36,6 @@ void bind_filter(SqliteStatement& statement, const DeliveryFilter& filter) {
   if (filter.domain) statement.bind(5, *filter.domain);
 }
 
-// The delivery in QUERY's present row.
-Result<Delivery> read_delivery(const SqliteStatement& query) {
-  SqliteRow row(query);
-  Delivery delivery;
-  delivery.id = row.integer("id");
-  delivery.report_id = row.integer("report", 1);
-  delivery.destination = row.text("destination");
-  delivery.message_id = row.text("message_id");
-  delivery.state = static_cast<DeliveryState>(row.integer("state", 1, 4));
-  delivery.attempts = static_cast<unsigned>(row.integer("attempts", 0, max_uint32));
-  delivery.not_before = row.instant("not_before");
-  delivery.first_attempt = row.instant_or_null("first_attempt");
-  delivery.last_attempt = row.instant_or_null("last_attempt");
-  delivery.last_error = row.text("last_error");
-  delivery.set_aside_by = row.text("set_aside_by");
-  delivery.created_at = row.instant("created_at");
-  delivery.leased_until = row.instant_or_null("lease_until");
-  Status good = row.check("delivery " + std::to_string(delivery.id));
-  if (!good.ok()) return std::move(good).error();
-  return delivery;
-}
-
-// Those of QUERY, a damaged one with its id and what is wrong.
-Result<std::vector<Delivery>> read_deliveries(SqliteStatement& query) {
-  std::vector<Delivery> deliveries;
-  for (;;) {
-    const Result<bool> found = query.step();
-    if (!found.ok()) return found.error();
-    if (!*found) return deliveries;
-    Result<Delivery> delivery = read_delivery(query);
-    if (delivery.ok()) {
-      deliveries.push_back(*std::move(delivery));
-    } else {
-      deliveries.emplace_back();
-      deliveries.back().id = SqliteRow(query).integer("id");
-      deliveries.back().last_error = delivery.error().message();
-    }
-  }
-}
-
 // While it lives, commits do not wait for the disk; a later one that does takes them along.
 class WithoutSync {
  public:
@@ -98,6 +58,45 @@ class WithoutSync {
 };
 
 }  // namespace
+
+Result<Delivery> read_delivery(const SqliteStatement& query) {
+  SqliteRow row(query);
+  Delivery delivery;
+  delivery.id = row.integer("id");
+  delivery.report_id = row.integer("report", 1);
+  delivery.destination = row.text("destination");
+  delivery.message_id = row.text("message_id");
+  delivery.state = static_cast<DeliveryState>(row.integer("state", 1, 4));
+  delivery.attempts = static_cast<unsigned>(row.integer("attempts", 0, max_uint32));
+  delivery.not_before = row.instant("not_before");
+  delivery.first_attempt = row.instant_or_null("first_attempt");
+  delivery.last_attempt = row.instant_or_null("last_attempt");
+  delivery.last_error = row.text("last_error");
+  delivery.set_aside_by = row.text("set_aside_by");
+  delivery.created_at = row.instant("created_at");
+  delivery.leased_until = row.instant_or_null("lease_until");
+  delivery.is_smallest = row.integer("is_smallest", 0, 1) != 0;
+  Status good = row.check("delivery " + std::to_string(delivery.id));
+  if (!good.ok()) return std::move(good).error();
+  return delivery;
+}
+
+Result<std::vector<Delivery>> read_deliveries(SqliteStatement& query) {
+  std::vector<Delivery> deliveries;
+  for (;;) {
+    const Result<bool> found = query.step();
+    if (!found.ok()) return found.error();
+    if (!*found) return deliveries;
+    Result<Delivery> delivery = read_delivery(query);
+    if (delivery.ok()) {
+      deliveries.push_back(*std::move(delivery));
+    } else {
+      deliveries.emplace_back();
+      deliveries.back().id = SqliteRow(query).integer("id");
+      deliveries.back().last_error = delivery.error().message();
+    }
+  }
+}
 
 SqliteDeliveries::SqliteDeliveries(SqliteDatabase& database)
     : database_(database), owner_(random_name()) {}
@@ -200,6 +199,7 @@ Status SqliteDeliveries::record_attempt(const Delivery& delivery) {
                     .bind(7, last_error)
                     .bind(8, owner_)
                     .bind(9, delivery.set_aside_by)
+                    .bind(10, std::int64_t{delivery.is_smallest ? 1 : 0})
                     .run();
   if (!done.ok()) return done;
   if (database_.changes() > 0) return transaction->commit();

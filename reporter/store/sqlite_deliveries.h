@@ -14,6 +14,12 @@
 
 namespace tlsrpt::reporter {
 
+// The delivery in QUERY's present row, whose columns are those of sql::delivery. Errc::syntax:
+// damaged.
+policy::Result<Delivery> read_delivery(const SqliteStatement& query);
+// Those of QUERY, a damaged one with its id and what is wrong.
+policy::Result<std::vector<Delivery>> read_deliveries(SqliteStatement& query);
+
 // See Store for what each function does.
 class SqliteDeliveries {
  public:

@@ -145,6 +145,10 @@ Result<SqliteDatabase> open_reading(const std::string& path, bool immutable,
   const Result<SqliteSchemaState> state = check_sqlite_schema(*database);
   if (!state.ok()) return state.error();
   if (*state == SqliteSchemaState::empty) return Error(Errc::not_found, "no store there yet");
+  if (*state == SqliteSchemaState::older) {
+    return Error(Errc::temporary,
+                 "of an older version: tlsrpt-milter or the next flush brings it up to date");
+  }
   return database;
 }
 

@@ -447,8 +447,9 @@ Status SqliteReports::prune(policy::UtcDay before) {
     Status done = (*statement)->bind(1, number_of(before)).bind(8, version).run();
     if (!done.ok()) return done;
   }
-  const std::array<std::pair<std::string_view, policy::UtcDay>, 5> statements{
+  const std::array<std::pair<std::string_view, policy::UtcDay>, 6> statements{
       {{sql::delete_reports, before},
+       {sql::delete_suppressions, before},
        {sql::delete_not_understood, before},
        {sql::delete_remembered, before},
        {sql::delete_tls_logged, before - keep_tls_logged},

@@ -198,7 +198,7 @@ CREATE TABLE flush_time (
 )sql";
 
 // Number N makes version N + 2 of the version before.
-constexpr std::array<const char*, 1> changes{R"sql(
+constexpr std::array<const char*, 2> changes{R"sql(
 -- Stores of before had it by (day, domain): no order for reading domain by domain.
 DROP INDEX domain_day_open;
 CREATE INDEX domain_day_open ON domain_day (domain, day) WHERE open = 1;
@@ -207,6 +207,18 @@ CREATE INDEX domain_day_open ON domain_day (domain, day) WHERE open = 1;
 CREATE TABLE remembered (
   name TEXT PRIMARY KEY,
   at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+)sql",
+                                             R"sql(
+-- 1: its report was refused as too large and goes out in its smallest form.
+ALTER TABLE delivery ADD COLUMN is_smallest INTEGER NOT NULL DEFAULT 0;
+
+-- Destinations that nothing is sent to for a while (Suppression).
+CREATE TABLE suppression (
+  destination TEXT PRIMARY KEY,
+  reason TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 )sql"};
 static_assert(changes.size() + 1 == sqlite_schema_version);

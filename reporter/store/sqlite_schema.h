@@ -10,13 +10,13 @@
 namespace tlsrpt::reporter {
 
 // The version that this program writes and reads.
-inline constexpr std::int64_t sqlite_schema_version = 2;
+inline constexpr std::int64_t sqlite_schema_version = 3;
 // "TLSR" in ASCII.
 inline constexpr std::int64_t sqlite_application_id = 0x544c5352;
 
 enum class SqliteSchemaState : std::uint8_t {
   empty,    // A new file: nothing in it.
-  older,    // A store of an older version. It can be read: versions only add to it.
+  older,    // A store of an older version: who may write brings it up to date first.
   current,  // A store of this version.
 };
 

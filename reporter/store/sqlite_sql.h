@@ -198,7 +198,8 @@ inline constexpr std::string_view add_report =
     "json_gz, by_seen_record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 inline constexpr std::string_view add_delivery =
     "INSERT INTO delivery (report, destination, message_id, state, attempts, created_at, "
-    "not_before, last_error, set_aside_by) VALUES (?1, ?2, ?3, 1, 0, ?4, ?5, '', '')";
+    "not_before, last_error, set_aside_by, is_smallest) "
+    "VALUES (?1, ?2, ?3, 1, 0, ?4, ?5, '', '', 0)";
 
 // Look-ups.
 inline constexpr std::string_view set_lookup_note =
@@ -234,7 +235,8 @@ inline constexpr std::string_view list_reports =
 // where both are NULL, which spares the look at the reports.
 inline constexpr std::string_view deliveries_of_report =
     "SELECT id, report, destination, message_id, state, attempts, not_before, first_attempt, "
-    "last_attempt, last_error, set_aside_by, created_at, lease_until FROM delivery WHERE report = "
+    "last_attempt, last_error, set_aside_by, created_at, lease_until, is_smallest FROM delivery "
+    "WHERE report = "
     "?1 ORDER BY "
     "id";
 // ?1 now, ?2 how many, ?6 and ?7 the cursor, ?8 our version.
@@ -257,13 +259,15 @@ inline constexpr std::string_view due_or_new_deliveries =
 // ?1 id, ?2 now. Whoever tried it since it was read has put it off.
 inline constexpr std::string_view free_delivery =
     "SELECT id, report, destination, message_id, state, attempts, not_before, first_attempt, "
-    "last_attempt, last_error, set_aside_by, created_at, lease_until FROM delivery WHERE id = ?1 "
+    "last_attempt, last_error, set_aside_by, created_at, lease_until, is_smallest FROM delivery "
+    "WHERE id = ?1 "
     "AND state = 1 "
     "AND (lease_until IS NULL OR lease_until <= ?2) AND (not_before <= ?2 OR attempts = 0)";
 // ?1: the last id of the page before, ?2 how many.
 inline constexpr std::string_view pending_deliveries =
     "SELECT id, report, destination, message_id, state, attempts, not_before, first_attempt, "
-    "last_attempt, last_error, set_aside_by, created_at, lease_until FROM delivery WHERE state = 1 "
+    "last_attempt, last_error, set_aside_by, created_at, lease_until, is_smallest FROM delivery "
+    "WHERE state = 1 "
     "AND id > ?1 "
     "AND (?3 = 0 OR EXISTS (SELECT 1 FROM report AS r WHERE r.id = report "
     "AND (?4 IS NULL OR r.day = ?4) "
@@ -312,18 +316,46 @@ inline constexpr std::string_view has_sent_mail =
     "AND destination NOT LIKE 'https:%' LIMIT 1";
 inline constexpr std::string_view mail_failures =
     "SELECT id, report, destination, message_id, state, attempts, not_before, first_attempt, "
-    "last_attempt, last_error, set_aside_by, created_at, lease_until FROM delivery "
-    "WHERE state <> 2 AND last_attempt >= ?1 AND destination NOT LIKE 'https:%' "
+    "last_attempt, last_error, set_aside_by, created_at, lease_until, is_smallest FROM delivery "
+    "WHERE state <> 2 AND attempts > 0 AND last_attempt >= ?1 AND destination NOT LIKE 'https:%' "
     "ORDER BY last_attempt DESC, id LIMIT 200";
 inline constexpr std::string_view lease_delivery =
     "UPDATE delivery SET lease_owner = ?2, lease_until = ?3 WHERE id = ?1";
 // ?2 state, ?8 our name as lease owner; state 2 is sent.
 inline constexpr std::string_view record_attempt =
     "UPDATE delivery SET state = ?2, attempts = ?3, not_before = ?4, first_attempt = ?5, "
-    "last_attempt = ?6, last_error = ?7, set_aside_by = ?9, lease_owner = NULL, "
+    "last_attempt = ?6, last_error = ?7, set_aside_by = ?9, is_smallest = ?10, lease_owner = NULL, "
     "lease_until = NULL "
     "WHERE id = ?1 AND state = 1 AND (lease_owner IS NULL OR lease_owner = ?8 OR ?2 = 2)";
 inline constexpr std::string_view has_delivery = "SELECT 1 FROM delivery WHERE id = ?1";
+
+// Bounces. States: 1 pending, 2 sent, 3 failed.
+inline constexpr std::string_view delivery =
+    "SELECT id, report, destination, message_id, state, attempts, not_before, first_attempt, "
+    "last_attempt, last_error, set_aside_by, created_at, lease_until, is_smallest FROM delivery "
+    "WHERE id = ?1";
+inline constexpr std::string_view deliveries_of_message =
+    "SELECT id, report, destination, message_id, state, attempts, not_before, first_attempt, "
+    "last_attempt, last_error, set_aside_by, created_at, lease_until, is_smallest FROM delivery "
+    "WHERE message_id = ?1 AND message_id <> '' ORDER BY id LIMIT 10";
+inline constexpr std::string_view record_bounce =
+    "UPDATE delivery SET state = 3, last_error = ?2, lease_owner = NULL, lease_until = NULL "
+    "WHERE id = ?1 AND state IN (1, 2)";
+// ?2 the reason, ?3 now.
+inline constexpr std::string_view send_smallest =
+    "UPDATE delivery SET state = 1, last_error = ?2, is_smallest = 1, not_before = ?3, "
+    "attempts = 0, first_attempt = NULL, last_attempt = NULL WHERE id = ?1 AND state = 2 AND "
+    "is_smallest = 0";
+inline constexpr std::string_view suppress =
+    "INSERT INTO suppression (destination, reason, since, until) VALUES (?1, ?2, ?3, ?4) "
+    "ON CONFLICT (destination) DO UPDATE SET reason = ?2, since = ?3, until = ?4";
+// ?1 now, ?2 how far ahead of it one can begin: what was written by a clock that was ahead is not
+// obeyed for as long.
+inline constexpr std::string_view suppressions =
+    "SELECT destination, reason, since, until FROM suppression WHERE until > ?1 AND since <= ?2 "
+    "ORDER BY destination";
+inline constexpr std::string_view lift_suppression =
+    "DELETE FROM suppression WHERE destination = ?1";
 
 // Clocks that jumped.
 inline constexpr std::string_view flush_time =
@@ -362,6 +394,8 @@ inline constexpr std::string_view delete_tls_logged = "DELETE FROM tls_logged WH
 inline constexpr std::string_view delete_remembered =
     "DELETE FROM remembered WHERE at < ?1 * 86400";
 inline constexpr std::string_view delete_mx_handshakes = "DELETE FROM mx_handshake WHERE day < ?1";
+inline constexpr std::string_view delete_suppressions =
+    "DELETE FROM suppression WHERE until < ?1 * 86400";
 // A report stays as long as one of its deliveries is pending and can be tried. ?8 our version.
 inline constexpr std::string_view delete_deliveries =
     "DELETE FROM delivery WHERE report IN (SELECT r.id FROM report AS r WHERE r.day < ?1 "

@@ -35,7 +35,8 @@ SqliteStore::SqliteStore(SqliteDatabase database, const StoreLimits& limits)
       texts_(database_),
       facts_(database_, texts_, limits_),
       reports_(database_),
-      deliveries_(database_) {}
+      deliveries_(database_),
+      bounces_(database_) {}
 
 Result<std::optional<CollectorState>> SqliteStore::collector_state(std::string_view relay,
                                                                    std::string_view source) {
@@ -487,6 +488,32 @@ Result<std::vector<Delivery>> SqliteStore::deliveries(std::int64_t report_id) {
 
 Status SqliteStore::record_attempt(const Delivery& delivery) {
   return deliveries_.record_attempt(delivery);
+}
+
+Result<std::optional<Delivery>> SqliteStore::delivery(std::int64_t id) {
+  return bounces_.delivery(id);
+}
+
+Result<std::vector<Delivery>> SqliteStore::deliveries_of_message(std::string_view message_id) {
+  return bounces_.deliveries_of_message(message_id);
+}
+
+Result<bool> SqliteStore::record_bounce(std::int64_t id, std::string_view reason,
+                                        const std::optional<Suppression>& suppression) {
+  return bounces_.record_bounce(id, reason, suppression);
+}
+
+Result<bool> SqliteStore::send_smallest(std::int64_t id, std::string_view reason,
+                                        policy::UtcSeconds now) {
+  return bounces_.send_smallest(id, reason, now);
+}
+
+Result<std::vector<Suppression>> SqliteStore::suppressions(policy::UtcSeconds now) {
+  return bounces_.suppressions(now);
+}
+
+Result<bool> SqliteStore::lift_suppression(std::string_view destination) {
+  return bounces_.lift_suppression(destination);
 }
 
 Result<std::optional<FlushTime>> SqliteStore::flush_time() { return deliveries_.flush_time(); }

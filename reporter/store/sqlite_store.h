@@ -8,6 +8,7 @@
 #include <string>
 
 #include "reporter/store/sqlite.h"
+#include "reporter/store/sqlite_bounces.h"
 #include "reporter/store/sqlite_deliveries.h"
 #include "reporter/store/sqlite_fact_writer.h"
 #include "reporter/store/sqlite_reports.h"
@@ -91,6 +92,14 @@ class SqliteStore final : public Store {
       std::optional<policy::UtcDay> day) override;
   policy::Result<std::vector<Delivery>> deliveries(std::int64_t report_id) override;
   policy::Status record_attempt(const Delivery& delivery) override;
+  policy::Result<std::optional<Delivery>> delivery(std::int64_t id) override;
+  policy::Result<std::vector<Delivery>> deliveries_of_message(std::string_view message_id) override;
+  policy::Result<bool> record_bounce(std::int64_t id, std::string_view reason,
+                                     const std::optional<Suppression>& suppression) override;
+  policy::Result<bool> send_smallest(std::int64_t id, std::string_view reason,
+                                     policy::UtcSeconds now) override;
+  policy::Result<std::vector<Suppression>> suppressions(policy::UtcSeconds now) override;
+  policy::Result<bool> lift_suppression(std::string_view destination) override;
   policy::Result<std::optional<FlushTime>> flush_time() override;
   policy::Status set_flush_time(const FlushTime& time) override;
   policy::Result<std::uint64_t> mend_times(policy::UtcSeconds now,
@@ -117,6 +126,7 @@ class SqliteStore final : public Store {
   SqliteFactWriter facts_;
   SqliteReports reports_;
   SqliteDeliveries deliveries_;
+  SqliteBounces bounces_;
   std::int64_t data_version_ = -1;
   std::optional<std::int64_t> mx_handshakes_;  // How many there are; none: not yet counted.
 };

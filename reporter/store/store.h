@@ -126,6 +126,8 @@ struct Delivery {
   std::string set_aside_by;
   policy::UtcSeconds created_at{};  // With its report; close_day() takes it from there.
   std::optional<policy::UtcSeconds> leased_until;  // Somebody has claimed it; given when read.
+  // Refused as too large: it gets its report in the smallest form (smallest_form()).
+  bool is_smallest = false;
 };
 
 // Whether DELIVERY waits for another version of this program.
@@ -235,6 +237,14 @@ struct DestinationTrouble {
   std::uint64_t pending = 0;
   std::uint64_t set_aside = 0;  // pending, but this version cannot handle them
   std::uint64_t given_up = 0;   // failed or expired
+};
+
+// A destination to which nothing is handed over for a while, as mail to it has come back.
+struct Suppression {
+  std::string destination;  // As in Delivery.
+  std::string reason;
+  policy::UtcSeconds since{};
+  policy::UtcSeconds until{};
 };
 
 // Domains of a day whose sessions no report holds nor will hold, for one reason.
@@ -392,11 +402,35 @@ class Store {
       std::optional<policy::UtcDay> day) = 0;
   // By id; a damaged one keeps its place, as in pending_deliveries().
   virtual policy::Result<std::vector<Delivery>> deliveries(std::int64_t report_id) = 0;
-  // Writes state, attempts, times, error and set_aside_by of one pending delivery, and gives its
-  // lease back.
+  // Writes state, attempts, times, error, set_aside_by and is_smallest of one pending delivery, and
+  // gives its lease back.
   // Errc::temporary: another reporter took it over after our lease had ended, or has finished it;
   // nothing is written then, except that `sent` is always kept. Errc::not_found: no such delivery.
   virtual policy::Status record_attempt(const Delivery& delivery) = 0;
+
+  // --- bounces ---------------------------------------------------------------------------------
+  // None: there is no such delivery (any more).
+  virtual policy::Result<std::optional<Delivery>> delivery(std::int64_t id) = 0;
+  // Those whose message has MESSAGE_ID (with brackets): at most one, and its archive copy. Damaged
+  // ones are left out.
+  virtual policy::Result<std::vector<Delivery>> deliveries_of_message(
+      std::string_view message_id) = 0;
+  // In one transaction: a delivery that is sent, or still pending, has failed with REASON, and
+  // SUPPRESSION, if there is one, takes the place of what is known of its destination. False: it
+  // had failed or expired before, and nothing was written.
+  virtual policy::Result<bool> record_bounce(std::int64_t id, std::string_view reason,
+                                             const std::optional<Suppression>& suppression) = 0;
+  // A sent delivery that came back as too large is pending again with REASON, due at NOW as if it
+  // was never tried, in the smallest form. False: it is not sent, or was in that form already, and
+  // nothing was written.
+  virtual policy::Result<bool> send_smallest(std::int64_t id, std::string_view reason,
+                                             policy::UtcSeconds now) = 0;
+  // Those that hold at NOW, by destination.
+  virtual policy::Result<std::vector<Suppression>> suppressions(policy::UtcSeconds now) = 0;
+  // False: there was none.
+  virtual policy::Result<bool> lift_suppression(std::string_view destination) = 0;
+
+  // --- the rest of a flush ---------------------------------------------------------------------
   // What set_flush_time() kept last, none before the first and where it is damaged.
   virtual policy::Result<std::optional<FlushTime>> flush_time() = 0;
   virtual policy::Status set_flush_time(const FlushTime& time) = 0;

@@ -18,6 +18,7 @@ from programs import Programs, SUBMITTER
 from scenario_file import FormatError
 from tlsrpt_daemon import TlsrptDaemon
 
+BOUNCES = pathlib.Path(__file__).resolve().parent.parent / "data" / "bounces"
 HANGS_WITHIN_S = 120
 POLL_S = 0.02
 
@@ -45,6 +46,7 @@ class Play:
         self.daemon = TlsrptDaemon(self.programs, "relay1")
         self.held_lines = None  # While syslog stands still: by the name of the log.
         self.tls_sessions = 0
+        self.mail = {}  # The last one of each recipient.
 
     def play(self):
         """Complaints, each with its place; empty: the story came true."""
@@ -218,6 +220,25 @@ class Play:
     def do_disk(self, step):
         self.programs.disk_limit = None if step.rest == "free" else int(step.rest)
 
+    def do_bounce(self, step):
+        who, shape = step.words
+        folder = self.folder / "bounces"
+        for name in ("new", "cur", "tmp"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        text = (BOUNCES / f"{shape}.eml").read_text(encoding="utf-8")
+        mail = self.mail[who]
+        for mark, value in (("@SENDER@", mail.keys["from"]), ("@RECIPIENT@", who),
+                            ("@MESSAGE_ID@", mail.message_id)):
+            text = text.replace(mark, value)
+        number = len(list(folder.glob("*/*"))) + 1
+        (folder / "new" / f"{number}.story").write_text(text, encoding="utf-8")
+
+    def do_lift(self, step):
+        status, _, said = self.programs.run("tlsrpt-reporter", "relay1", "--suppress", "--lift",
+                                            step.rest)
+        if status != 0 or said:
+            self.complaints.append(f"{self.place(step.number)}: exit status {status}, {said}")
+
     def do_lock(self, step):
         self.programs.lock_store(instants.read_duration(step.rest))
 
@@ -257,6 +278,7 @@ class Play:
 
     def compare(self, step, said, printed):
         arrived = self.receivers.take()
+        self.mail.update({each.who: each for each in arrived if each.kind == "mail"})
         place, lines, filled = self.place, step.lines, self.programs.filled
         self.complaints += expectations.check_said(lines, said, "says", step, place)
         self.complaints += expectations.check_said(lines, printed, "prints", step, place)

@@ -39,6 +39,8 @@ The world:
   store SQL                    changes rows behind the store's back, as a damaged disk would
   disk OCTETS                  nothing can be written behind so many octets of a file, from now on,
                                as on a full disk; `disk free`: as before
+  bounce WHO SHAPE             the last mail that WHO got comes back to the Maildir $DIR/bounces, as
+                               tests/data/bounces/SHAPE.eml has it
   lock DURATION                somebody keeps the store locked for that (real) time, from now on
 
 What our programs do about it:
@@ -47,6 +49,7 @@ What our programs do about it:
   flush twice [SWITCHES]       two at once; what is expected is what both do together
   hours N                      N hours pass, with a flush at the end of each; what is expected is
                                what all do together
+  lift ADDRESS                 runs `tlsrpt-reporter --suppress --lift ADDRESS`
   status, summary DAY          run these
 
 and what is expected of them. Everything that arrives at a receiver, and everything that is said,
@@ -76,7 +79,7 @@ import dataclasses
 import pathlib
 import re
 
-STEPS = {"certificate", "daemon", "tls", "syslog", "disk", "hours", "story:", "option", "relay", "file", "dns", "receiver", "at", "sessions", "collect",
+STEPS = {"bounce", "lift", "certificate", "daemon", "tls", "syslog", "disk", "hours", "story:", "option", "relay", "file", "dns", "receiver", "at", "sessions", "collect",
          "store", "lock", "flush", "status", "summary", "reported", "files"}
 WITH_LINES = {"file", "flush", "hours", "status", "summary"}
 # The expectations that stand below a step.
@@ -86,7 +89,7 @@ EXPECTED = {
     "status": {"exit", "says", "is", "is not"},
     "summary": {"exit", "says", "is", "is not"},
 }
-WORDS_AFTER = {"certificate": 2, "daemon": 1, "tls": 3, "syslog": 1, "disk": 1, "hours": 1, "option": 3, "relay": 1, "file": 1, "dns": 2, "receiver": 2, "at": 1, "sessions": 3,
+WORDS_AFTER = {"bounce": 2, "lift": 1, "certificate": 2, "daemon": 1, "tls": 3, "syslog": 1, "disk": 1, "hours": 1, "option": 3, "relay": 1, "file": 1, "dns": 2, "receiver": 2, "at": 1, "sessions": 3,
                "store": 1, "lock": 1, "summary": 1, "reported": 3, "files": 1}
 JSON_VALUE = re.compile(r"[a-z-]+(\[[^\]]*\])?(\.[a-z-]+(\[[^\]]*\])?)*=")
 

@@ -35,7 +35,8 @@ class StatusCommand : public testing_support::FlushWorld {
 TEST_F(StatusCommand, AnEmptyStoreHasNothingToTell) {
   EXPECT_EQ(status(Format::table), "Nothing was counted yet.\n");
   EXPECT_EQ(status(Format::json),
-            "{\"days\":[],\"destinations\":[],\"look-ups\":[],\"unreported\":[],\"damaged\":[],"
+            "{\"days\":[],\"destinations\":[],\"suppressed\":[],\"look-ups\":[],\"unreported\":[],"
+            "\"damaged\":[],"
             "\"collectors\":[],\"collector-troubles\":[]}\n");
 }
 

@@ -30,6 +30,12 @@ TEST(HttpsReply, PatienceIsPassedOnWhereItMakesSense) {
   EXPECT_EQ(judge_https_reply(404, std::nullopt).text, "HTTP 404");
 }
 
+TEST(HttpsReply, ATooLargeReportIsToldApart) {
+  EXPECT_TRUE(judge_https_reply(413, std::nullopt).too_large);
+  EXPECT_FALSE(judge_https_reply(414, std::nullopt).too_large);
+  EXPECT_FALSE(judge_https_reply(404, std::nullopt).too_large);
+}
+
 // RFC 9110, 10.2.3.
 TEST(HttpsReply, ReadsRetryAfter) {
   const auto now = testing_support::at("2026-11-24T10:00:00Z");

@@ -33,7 +33,7 @@ TEST(MailPool, EveryJobEndsOnceWithItsOwnOutcome) {
   constexpr std::int64_t jobs = 500;
   for (std::int64_t id = 0; id < jobs; ++id) {
     const char* recipient = id % 7 == 3 ? "bad" : id % 11 == 5 ? "bug" : "a@b.example";
-    pool.start({id, {"message", recipient, ""}});
+    pool.start({id, {"message", recipient, "", ""}});
   }
   std::map<std::int64_t, DeliveryOutcome> outcomes;
   while (outcomes.size() < jobs) {

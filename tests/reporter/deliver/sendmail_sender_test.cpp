@@ -17,7 +17,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing_support::TempDir;
 
-const OutgoingMail mail{"Subject: report\r\n\r\n.\r\nbody\r\n", "rua@receiver.example", ""};
+const OutgoingMail mail{"Subject: report\r\n\r\n.\r\nbody\r\n", "rua@receiver.example", "", ""};
 
 class SendmailSenderTest : public testing::Test {
  protected:
@@ -53,10 +53,17 @@ TEST_F(SendmailSenderTest, AMessageMayHaveItsOwnSender) {
   EXPECT_EQ(dir_.read("arguments"), "[-i][-f][tls+1@us.example][--][rua@receiver.example]");
 }
 
+TEST_F(SendmailSenderTest, PostfixSaysWhatIsTooLarge) {
+  EXPECT_TRUE(run("cat >/dev/null; echo 'sendmail: fatal: x(0): message file too big' >&2; exit 69")
+                  .too_large);
+  EXPECT_FALSE(run("cat >/dev/null; echo no >&2; exit 69").too_large);
+  EXPECT_FALSE(run("cat >/dev/null; echo 'message file too big' >&2; exit 75").too_large);
+}
+
 TEST_F(SendmailSenderTest, ARecipientIsNeverAnOptionNorAShellWord) {
   SendmailSender sender(program(R"(cat >/dev/null; printf '[%s]' "$@" > "$dir/arguments")"),
                         "-oQ/tmp@us.example");
-  EXPECT_TRUE(sender.send({"x\r\n", "-oQ/tmp;$(id)@receiver.example", ""}).delivered());
+  EXPECT_TRUE(sender.send({"x\r\n", "-oQ/tmp;$(id)@receiver.example", "", ""}).delivered());
   EXPECT_EQ(dir_.read("arguments"),
             "[-i][-f][-oQ/tmp@us.example][--][-oQ/tmp;$(id)@receiver.example]");
 }
@@ -106,14 +113,14 @@ TEST_F(SendmailSenderTest, MegabytesOfErrorsAreCutAndDoNotBlock) {
 TEST_F(SendmailSenderTest, AProgramThatDoesNotReadHasNotDelivered) {
   SendmailSender sender(program("exec <&-; exit 0"), "tls@us.example");
   // More than a pipe holds.
-  const auto outcome = sender.send({std::string(1 << 20, 'x'), "rua@receiver.example", ""});
+  const auto outcome = sender.send({std::string(1 << 20, 'x'), "rua@receiver.example", "", ""});
   EXPECT_EQ(outcome.kind, OutcomeKind::temporary);
   EXPECT_NE(outcome.text.find("did not read"), std::string::npos) << outcome.text;
 }
 
 TEST_F(SendmailSenderTest, AnEarlyExitStatusCountsThoughTheInputIsClosed) {
   SendmailSender sender(program("exec <&-; echo unknown >&2; exit 67"), "tls@us.example");
-  const auto outcome = sender.send({std::string(1 << 20, 'x'), "rua@receiver.example", ""});
+  const auto outcome = sender.send({std::string(1 << 20, 'x'), "rua@receiver.example", "", ""});
   EXPECT_EQ(outcome.kind, OutcomeKind::permanent) << outcome.text;
 }
 
@@ -169,7 +176,7 @@ TEST_F(SendmailSenderTest, RefusesARecipientThatIsNoAddress) {
   SendmailSender sender(program("touch \"$dir/ran\""), "tls@us.example");
   for (const std::string& bad : {std::string(), std::string("a\nb@c.example"),
                                  std::string("a\0b@c.example", 13), std::string(400, 'a')}) {
-    EXPECT_EQ(sender.send({"x\r\n", bad, ""}).kind, OutcomeKind::permanent);
+    EXPECT_EQ(sender.send({"x\r\n", bad, "", ""}).kind, OutcomeKind::permanent);
   }
   EXPECT_FALSE(dir_.names().contains("ran"));
 }

@@ -20,7 +20,7 @@ using testing_support::ServerProcess;
 using testing_support::TempDir;
 
 constexpr const char* message = "Subject: report\r\n\r\n.leading dot\r\n..\r\nend\r\n";
-const OutgoingMail mail{message, "rua@receiver.example", "unused.eml"};
+const OutgoingMail mail{message, "rua@receiver.example", "unused.eml", ""};
 
 // A server of tests/support/smtp_server.py with a script of its own.
 class SmtpServer {
@@ -90,7 +90,7 @@ TEST_F(SmtpSenderTest, StuffsDotsWhereverTheyFall) {
   // Long enough for several buffers, with dots at the beginning of every line and of the message.
   std::string long_message = ".\r\n";
   for (std::size_t i = 0; i < 20000; ++i) long_message += "." + std::string(i % 70, 'x') + "\r\n";
-  EXPECT_TRUE(sender.send({long_message, "rua@receiver.example", ""}).delivered());
+  EXPECT_TRUE(sender.send({long_message, "rua@receiver.example", "", ""}).delivered());
   EXPECT_EQ(server.message(1), long_message);
 }
 
@@ -154,6 +154,18 @@ TEST_F(SmtpSenderTest, TellsPermanentFromTemporaryRefusals) {
     EXPECT_EQ(outcome.host_failed, each.host_failed) << script;
     EXPECT_EQ(outcome.text.substr(0, 3), std::string(each.reply).substr(0, 3)) << script;
     EXPECT_TRUE(outcome.text.ends_with("(" + std::string(each.stage) + ")")) << outcome.text;
+  }
+}
+
+TEST_F(SmtpSenderTest, ATooLargeMessageIsToldApart) {
+  for (const auto& [script, too_large] :
+       {std::pair("message=552 5.3.4 too big", true), std::pair("MAIL=552 over limit", true),
+        std::pair("message=554-5.2.3 too\\n554 5.2.3 big", true),
+        std::pair("RCPT=552 5.2.2 mailbox full", false), std::pair("message=554 no", false),
+        std::pair("message=452 4.3.4 later", false)}) {
+    const SmtpServer server({"--reply", script});
+    auto sender = sender_for(server);
+    EXPECT_EQ(sender.send(mail).too_large, too_large) << script;
   }
 }
 
@@ -253,7 +265,7 @@ TEST_F(SmtpSenderTlsTest, GoesInClearWhereAServerGoesOnTalkingInClear) {
 TEST_F(SmtpSenderTest, RefusesARecipientThatCouldBeACommand) {
   const SmtpServer server;
   auto sender = sender_for(server);
-  const auto outcome = sender.send({message, "a@b.example>\r\nRCPT TO:<c@d.example", ""});
+  const auto outcome = sender.send({message, "a@b.example>\r\nRCPT TO:<c@d.example", "", ""});
   EXPECT_EQ(outcome.kind, OutcomeKind::permanent);
   EXPECT_EQ(server.connections(), 0U);
 }

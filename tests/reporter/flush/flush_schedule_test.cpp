@@ -124,6 +124,30 @@ TEST_F(AfterAttempt, MailRefusedForGoodIsTheEnd) {
   EXPECT_EQ(done.last_error, "text");
 }
 
+TEST_F(AfterAttempt, WhatIsTooLargeIsDueAtOnceInItsSmallestForm) {
+  for (const char* destination : {"mailto:x@a.example", "https://a.example/"}) {
+    const auto now = at("2026-11-23T01:00:00Z");
+    DeliveryOutcome refused = permanent_outcome("552 too big");
+    refused.too_large = true;
+    const Delivery again = after_attempt(to(destination), refused, now, now, settings_);
+    EXPECT_EQ(again.state, DeliveryState::pending);
+    EXPECT_TRUE(again.is_smallest);
+    EXPECT_EQ(again.not_before, now);
+    const Delivery failed = after_attempt(again, refused, now, now, settings_);
+    EXPECT_EQ(failed.state, DeliveryState::failed) << destination;
+    EXPECT_EQ(failed.last_error, "in its smallest form, too: 552 too big");
+  }
+}
+
+TEST_F(AfterAttempt, WhatIsGivenUpWasNotTried) {
+  const auto now = at("2026-11-23T01:00:00Z");
+  const Delivery failed = give_up(to("mailto:a@b.example"), "suppressed", now);
+  EXPECT_EQ(failed.state, DeliveryState::failed);
+  EXPECT_EQ(failed.last_error, "suppressed");
+  EXPECT_EQ(failed.attempts, 0U);
+  EXPECT_EQ(failed.last_attempt, now);
+}
+
 TEST_F(AfterAttempt, HttpsRefusedForGoodIsAskedThreeTimes) {
   Delivery delivery = to("https://r.example/");
   for (const char* now : {"2026-11-23T01:00:00Z", "2026-11-23T02:00:00Z"}) {

@@ -51,6 +51,16 @@ TEST(CommandLine, HasDefaults) {
   EXPECT_TRUE(line->arguments.empty());
 }
 
+TEST(CommandLine, LiftsAnAddress) {
+  EXPECT_EQ(parse(Program::reporter, "--suppress --lift x@a.example")->lift, "x@a.example");
+  EXPECT_FALSE(parse(Program::reporter, "--suppress --format json")->lift.has_value());
+  EXPECT_EQ(problem(Program::reporter, "--suppress --lift a.example"),
+            "--lift needs an address, not \"a.example\"");
+  EXPECT_EQ(problem(Program::reporter, "--status --lift x@a.example"),
+            "--lift belongs to --suppress");
+  EXPECT_TRUE(parse(Program::reporter, "--bounce").ok());
+}
+
 TEST(CommandLine, TakesArgumentsOfActions) {
   EXPECT_EQ(parse(Program::reporter, "--check-domain a.example b.example --format json")->arguments,
             (std::vector<std::string>{"a.example", "b.example"}));
@@ -107,7 +117,7 @@ TEST(CommandLine, RefusesWhatIsNoCommand) {
   bad("--summary --now", "--now belongs to --flush");
   bad("--status --all", "--all belongs to --summary");
   bad("--flush --format json",
-      "--format belongs to --summary or --status or --check or --check-domain");
+      "--format belongs to --summary or --status or --check or --check-domain or --suppress");
   bad("--summary --format xml", "--format needs table or json, not \"xml\"");
   bad("--flush surplus", "surplus argument \"surplus\"");
   bad("--show", "--show needs an argument: FILE");

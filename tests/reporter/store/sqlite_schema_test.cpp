@@ -40,19 +40,19 @@ TEST_F(SqliteSchema, IsMadeOnceAndRecognised) {
 TEST_F(SqliteSchema, HasItsNumbers) {
   SqliteDatabase database = open();
   ASSERT_TRUE(create_sqlite_schema(database).ok());
-  EXPECT_EQ(*database.integer("PRAGMA user_version"), 2);
+  EXPECT_EQ(*database.integer("PRAGMA user_version"), 3);
   EXPECT_EQ(*database.integer("PRAGMA application_id"), 0x544c5352);
 }
 
 TEST_F(SqliteSchema, ANewerVersionIsRefusedInClearWords) {
   SqliteDatabase database = open();
   ASSERT_TRUE(create_sqlite_schema(database).ok());
-  ASSERT_TRUE(database.execute("PRAGMA user_version = 3").ok());
+  ASSERT_TRUE(database.execute("PRAGMA user_version = 4").ok());
   const auto state = check_sqlite_schema(database);
   ASSERT_FALSE(state.ok());
   EXPECT_EQ(state.error().code(), Errc::syntax);
   EXPECT_EQ(state.error().message(),
-            "the store has schema version 3, this program knows versions up to 2: it was written "
+            "the store has schema version 4, this program knows versions up to 3: it was written "
             "by a newer tlsrpt");
   EXPECT_EQ(create_sqlite_schema(database).error().code(), Errc::syntax);
 }
@@ -60,15 +60,19 @@ TEST_F(SqliteSchema, ANewerVersionIsRefusedInClearWords) {
 TEST_F(SqliteSchema, AStoreOfAnOlderVersionIsBroughtUpToDate) {
   SqliteDatabase database = open();
   ASSERT_TRUE(create_sqlite_schema(database).ok());
-  ASSERT_TRUE(database
-                  .execute("DROP TABLE remembered; DROP INDEX domain_day_open; "
-                           "CREATE INDEX domain_day_open ON domain_day (day, domain) WHERE open = "
-                           "1; INSERT INTO day VALUES (7, 0); PRAGMA user_version = 1")
-                  .ok());
+  ASSERT_TRUE(
+      database
+          .execute("DROP TABLE remembered; DROP TABLE suppression; "
+                   "ALTER TABLE delivery DROP COLUMN is_smallest; DROP INDEX domain_day_open; "
+                   "CREATE INDEX domain_day_open ON domain_day (day, domain) WHERE open = "
+                   "1; INSERT INTO day VALUES (7, 0); PRAGMA user_version = 1")
+          .ok());
   EXPECT_EQ(*check_sqlite_schema(database), SqliteSchemaState::older);
   ASSERT_TRUE(create_sqlite_schema(database).ok());
   EXPECT_EQ(*check_sqlite_schema(database), SqliteSchemaState::current);
   EXPECT_EQ(*database.integer("SELECT count(*) FROM remembered"), 0);
+  EXPECT_EQ(*database.integer("SELECT count(*) FROM suppression"), 0);
+  EXPECT_EQ(*database.integer("SELECT count(is_smallest) FROM delivery"), 0);
   EXPECT_EQ(*database.integer("SELECT sql LIKE '%(domain, day)%' FROM sqlite_schema "
                               "WHERE name = 'domain_day_open'"),
             1);

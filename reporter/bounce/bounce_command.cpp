@@ -1,0 +1,94 @@
+#include "reporter/bounce/bounce_command.h"
+
+#include <algorithm>
+#include <array>
+#include <iostream>
+#include <string>
+
+#include "policy/isolate.h"
+#include "policy/text.h"
+#include "reporter/bounce/bounce_judge.h"
+#include "reporter/bounce/bounce_maildir.h"
+#include "reporter/command/command_error.h"
+
+namespace tlsrpt::reporter {
+namespace {
+
+using policy::Errc;
+using policy::Result;
+
+// Reads INPUT to its end, or the mail system would see a broken pipe, but keeps no more than is
+// looked at.
+std::string read_all(std::istream& input) {
+  std::string message;
+  std::array<char, 65536> buffer{};
+  while (input.read(buffer.data(), buffer.size()) || input.gcount() > 0) {
+    const auto got = static_cast<std::size_t>(input.gcount());
+    message.append(buffer.data(), std::min(got, max_bounce_size - message.size()));
+  }
+  return message;
+}
+
+std::string told(const TakenBounce& taken) {
+  switch (taken.effect) {
+    case BounceEffect::other_mail:
+    case BounceEffect::not_ours:
+      return "bounce: " + taken.text;
+    case BounceEffect::none:
+      return "bounce: nothing new: " + taken.text;
+    case BounceEffect::noted:
+      return "bounce: failed: " + taken.text;
+    case BounceEffect::smallest:
+      return "bounce: sent again in the smallest form: " + taken.text;
+    case BounceEffect::suppressed:
+      return "bounce: suppressed: " + taken.text;
+  }
+  return "";
+}
+
+}  // namespace
+
+int run_bounce(const CommandContext& context) { return run_bounce(context, std::cin); }
+
+int run_bounce(const CommandContext& context, std::istream& input) {
+  const std::string message = read_all(input);
+  const auto store = open_store(context.settings.store, StoreAccess::reporter,
+                                {context.settings.max_facts, context.settings.max_domains});
+  if (!store.ok()) {
+    fail_command(context, store.error());
+    return exit_temporary;
+  }
+  const auto taken = take_bounce(**store, context.settings, context.clock.now(), message);
+  if (!taken.ok()) {
+    fail_command(context, taken.error());
+    return exit_temporary;
+  }
+  if (taken->effect == BounceEffect::other_mail) {
+    context.err << "this address takes delivery status notifications only; please write to "
+                << context.settings.contact_info << '\n';
+    return exit_data;
+  }
+  if (context.line.verbose) context.err << told(*taken) << '\n';
+  return exit_ok;
+}
+
+void take_bounces(Store& store, const Settings& settings, policy::UtcSeconds now, FlushLog& log) {
+  if (settings.bounce_maildir.empty()) return;
+  const auto taken =
+      take_maildir(settings.bounce_maildir, [&](std::string_view message) -> Result<bool> {
+        const auto one =
+            policy::isolate([&] { return take_bounce(store, settings, now, message); });
+        if (!one.ok() && one.error().code() != Errc::internal) return one.error();
+        if (!one.ok()) {
+          log.warn("bounce_maildir: " + policy::escape_untrusted(one.error().message()));
+          return false;
+        }
+        log.detail(told(*one));
+        return one->effect != BounceEffect::other_mail && one->effect != BounceEffect::not_ours;
+      });
+  if (!taken.ok()) {
+    log.warn("bounce_maildir: " + policy::escape_untrusted(taken.error().message()));
+  }
+}
+
+}  // namespace tlsrpt::reporter
