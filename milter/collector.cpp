@@ -16,8 +16,6 @@ constexpr std::uint64_t max_uncommitted_octets = 64ULL * 1024 * 1024;
 // While the log is silent, the store learns so often that it was read on: often enough for closing
 // a day soon after midnight, seldom enough not to wear a disk.
 constexpr std::chrono::seconds idle_commit_interval{60};
-// What lay in the socket has been received so long after the start.
-constexpr std::chrono::seconds settling_time{1};
 constexpr std::chrono::minutes refused_notice_interval{1};
 
 }  // namespace
@@ -81,7 +79,6 @@ policy::Status Collector::restore() {
   last_datagram_ = committed_datagram_ = pending->last_datagram;
   if (auto status = join_.restore(pending->join); !status) return status;
   is_changed_ = !pending->join.empty();
-  began_ = clock_.now();
   read_until_ = (*state)->read_until;
   return reader_->restore((*state)->position, pending->reader);
 }
@@ -135,9 +132,7 @@ void Collector::take(std::span<const ReceivedDatagram> datagrams) {
       refuse(datagram);
       continue;
     }
-    const bool was_held =
-        began_ && datagram.at >= *began_ && datagram.at <= *began_ + settling_time;
-    join_.take(datagram.pid, datagram.at, *parsed, was_held);
+    join_.take(datagram.pid, datagram.at, *parsed, datagram.was_held);
   }
   const std::uint64_t dropped = join_.take_dropped();
   dropped_ += dropped;

@@ -119,10 +119,8 @@ class Collector {
   std::uint64_t uncommitted_octets_ = 0;
   std::vector<SeenMail> uncommitted_mails_;
   std::unique_ptr<DatagramParser> parser_;  // Null: no datagram has come.
-  // When we went on. What arrives at that time may have lain in the socket while we were not there.
-  std::optional<policy::UtcSeconds> began_;
-  std::uint64_t refused_ = 0;  // Datagrams, not yet told.
-  std::uint64_t dropped_ = 0;  // Likewise: there was no room for them to wait.
+  std::uint64_t refused_ = 0;               // Datagrams, not yet told.
+  std::uint64_t dropped_ = 0;               // Likewise: there was no room for them to wait.
   std::string last_refused_;
   policy::UtcSeconds next_refused_notice_{};
   std::optional<std::uint64_t> last_datagram_;

@@ -24,7 +24,7 @@ namespace {
 using policy::Errc;
 using policy::Error;
 
-constexpr std::uint64_t layout_magic = 0x544c535250544c31;
+constexpr std::uint64_t layout_magic = 0x544c535250544c32;
 // In msg_len: the kernel has not put a datagram there.
 constexpr unsigned not_received = 0xFFFFFFFF;
 constexpr std::size_t control_octets = CMSG_SPACE(sizeof(ucred));
@@ -40,6 +40,7 @@ struct DatagramLanding::Layout {
   std::uint64_t magic;
   std::uint64_t first;
   std::int64_t now;
+  std::int64_t held_until;
   std::array<mmsghdr, max_batch> messages;
   std::array<iovec, max_batch> places;
   struct alignas(cmsghdr) Control {
@@ -90,6 +91,7 @@ ReceivedDatagram DatagramLanding::at(std::size_t index) const {
   datagram.octets = {layout_->octets[index].data(),
                      std::min<std::size_t>(message.msg_len, max_datagram)};
   datagram.is_truncated = (message.msg_hdr.msg_flags & MSG_TRUNC) != 0;
+  datagram.was_held = layout_->now <= layout_->held_until;
   // By hand, for msg_control points nowhere in a second life.
   cmsghdr head{};
   std::memcpy(&head, control.octets.data(), sizeof head);
@@ -99,6 +101,13 @@ ReceivedDatagram DatagramLanding::at(std::size_t index) const {
     datagram.pid = sender.pid;
   }
   return datagram;
+}
+
+void DatagramLanding::hold_until(policy::UtcSeconds until) {
+  // Nobody takes those of the life before for ours.
+  layout_->messages[0].msg_len = not_received;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  layout_->held_until = policy::unix_seconds(until);
 }
 
 std::size_t DatagramLanding::receive(int socket, std::uint64_t first, policy::UtcSeconds now) {

@@ -34,6 +34,8 @@ class DatagramLanding {
   std::size_t size() const;
   ReceivedDatagram at(std::size_t index) const;
 
+  // What arrives until then may have lain in the socket before. To be called before receive().
+  void hold_until(policy::UtcSeconds until);
   // Takes up to max_batch datagrams off SOCKET, without waiting; FIRST is the number of the first,
   // NOW the time of their arrival. Returns how many; 0: there is none, or errno says why not.
   std::size_t receive(int socket, std::uint64_t first, policy::UtcSeconds now);

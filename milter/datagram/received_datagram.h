@@ -20,6 +20,7 @@ struct ReceivedDatagram {
   // Ascending; 0: not numbered, and no journal has it.
   std::uint64_t sequence = 0;
   bool is_truncated = false;  // It was longer than max_datagram; its end is missing.
+  bool was_held = false;      // It may have lain in the socket since the life before.
 };
 
 }  // namespace tlsrpt::milter

@@ -11,6 +11,8 @@ namespace {
 
 // The daemon looks once a second; so much is worth waking it before.
 constexpr std::uint64_t much = 512UL * 1024;
+// What lay in the socket has been received so long after the start.
+constexpr std::chrono::seconds settling_time{1};
 // What the kernel's queue held at the end is taken in far less.
 constexpr std::chrono::milliseconds last_moment{100};
 
@@ -26,6 +28,7 @@ TlsrptReceiver::TlsrptReceiver(const TlsrptSocket& socket, DatagramJournal& jour
       last_(last),
       stop_(std::move(stop)),
       wake_(std::move(wake)) {
+  landing_.hold_until(clock_.now() + settling_time);
   thread_ = std::jthread([this] { run(); });
 }
 

@@ -204,6 +204,16 @@ TEST(DatagramJoin, WhatLayInTheSocketWhileWeWereNotThereFindsItsOldLine) {
   EXPECT_EQ(world.sorted(), (Seen{both_success, both_success, both_success, log_success}));
 }
 
+TEST(DatagramJoin, WhatLayInTheSocketTakesTheFirstLineSoThatNoneIsLeftOver) {
+  JoinWorld world;
+  ASSERT_TRUE(world.restart(0));
+  world.datagram(200, 7, success_datagram("a.example"), true)
+      .datagram(203, 7, success_datagram("a.example"))
+      .datagram(206, 7, success_datagram("a.example"));
+  for (const int second : {199, 203, 206}) log_session(world, second);
+  EXPECT_EQ(world.end(2000).sink.seen, Seen(3, both_success));
+}
+
 TEST(DatagramJoin, ReportMailIsCountedByNeither) {
   JoinWorld world;
   world.line(0, "postfix/cleanup[3]: 2667D10E: message-id=<tlsrpt.1.0.00ff@relay.example>");

@@ -151,6 +151,18 @@ TEST_F(DatagramJournalTest, WhatFindsNoRoomIsMissingAndTheRestGoesOn) {
   EXPECT_EQ(read(*journal), range(101, 101));
 }
 
+TEST_F(DatagramJournalTest, KnowsWhatLayInTheSocketBefore) {
+  auto journal = open();
+  std::string batch;
+  DatagramJournal::put({77, noon, "held", 1, false, true}, &batch);
+  DatagramJournal::put({77, noon, "fresh", 2, false, false}, &batch);
+  journal->append(batch, 2, 2);
+  const auto datagrams = journal->next();
+  ASSERT_EQ(datagrams.size(), 2U);
+  EXPECT_TRUE(datagrams[0].was_held);
+  EXPECT_FALSE(datagrams[1].was_held);
+}
+
 TEST_F(DatagramJournalTest, HoldsTheLongestDatagram) {
   const auto journal = open();
   const std::string longest(max_datagram, 'x');

@@ -69,6 +69,25 @@ TEST_F(DatagramLandingTest, OutlivesAKillRightAfterTheCall) {
   EXPECT_EQ(landing.at(2).octets, "three");
 }
 
+TEST_F(DatagramLandingTest, WhatArrivesAtTheStartMayHaveLainInTheSocketAlsoInTheNextLife) {
+  {
+    DatagramLanding landing;
+    ASSERT_TRUE(landing.open(path()).ok());
+    landing.hold_until(noon);
+    ASSERT_TRUE(sender_.send("late"));
+    ASSERT_EQ(landing.receive(socket_->fd(), 1, noon + std::chrono::seconds(1)), 1U);
+    EXPECT_FALSE(landing.at(0).was_held);
+    ASSERT_TRUE(sender_.send("early"));
+    ASSERT_EQ(landing.receive(socket_->fd(), 2, noon), 1U);
+  }
+  DatagramLanding landing;
+  ASSERT_TRUE(landing.open(path()).ok());
+  ASSERT_EQ(landing.size(), 1U);
+  EXPECT_TRUE(landing.at(0).was_held);
+  landing.hold_until(noon);
+  EXPECT_EQ(landing.size(), 0U);
+}
+
 TEST_F(DatagramLandingTest, WorksWhereThereIsNoFile) {
   DatagramLanding landing;
   EXPECT_FALSE(landing.open(folder_.file("nowhere/landing")).ok());
