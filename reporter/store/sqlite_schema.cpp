@@ -41,14 +41,12 @@ CREATE TABLE day (
   domains INTEGER NOT NULL
 ) STRICT;
 
--- Each (day, domain) with facts. open: a report is still to be made from facts of revision 0;
--- record: the TLSRPT record that Postfix saw last.
+-- Each (day, domain) with facts. open: a report is still to be made from facts of revision 0.
 CREATE TABLE domain_day (
   day INTEGER NOT NULL,
   domain INTEGER NOT NULL,
   open INTEGER NOT NULL,
   last_revision INTEGER NOT NULL,
-  record INTEGER NOT NULL,
   PRIMARY KEY (day, domain)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX domain_day_open ON domain_day (domain, day) WHERE open = 1;
@@ -81,15 +79,6 @@ CREATE TABLE ignored (
   day INTEGER NOT NULL,
   kind INTEGER NOT NULL,
   sessions INTEGER NOT NULL,
-  PRIMARY KEY (day, kind)
-) STRICT, WITHOUT ROWID;
-
--- TLSRPT datagrams that were lost, by DatagramLoss.
-CREATE TABLE lost_datagram (
-  day INTEGER NOT NULL,
-  kind INTEGER NOT NULL,
-  count INTEGER NOT NULL,
-  last INTEGER NOT NULL,
   PRIMARY KEY (day, kind)
 ) STRICT, WITHOUT ROWID;
 
@@ -149,8 +138,7 @@ CREATE TABLE lookup_note (
   PRIMARY KEY (day, domain)
 ) STRICT, WITHOUT ROWID;
 
--- Closed reports; a revision above 1 is a supplement. Ids are never used again. by_seen_record:
--- DNS failed, and it goes where the record that Postfix saw says.
+-- Closed reports; a revision above 1 is a supplement. Ids are never used again.
 CREATE TABLE report (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   day INTEGER NOT NULL,
@@ -160,7 +148,6 @@ CREATE TABLE report (
   file_name TEXT NOT NULL,
   boundary TEXT NOT NULL,
   created_at INTEGER NOT NULL,
-  by_seen_record INTEGER NOT NULL,
   json_gz BLOB NOT NULL,
   UNIQUE (day, domain, revision)
 ) STRICT;
@@ -207,6 +194,20 @@ CREATE INDEX domain_day_open ON domain_day (domain, day) WHERE open = 1;
 CREATE TABLE remembered (
   name TEXT PRIMARY KEY,
   at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The TLSRPT record that Postfix saw last; and 1: DNS failed, and the report goes where that record
+-- says.
+ALTER TABLE domain_day ADD COLUMN record INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE report ADD COLUMN by_seen_record INTEGER NOT NULL DEFAULT 0;
+
+-- TLSRPT datagrams that were lost, by DatagramLoss.
+CREATE TABLE lost_datagram (
+  day INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  last INTEGER NOT NULL,
+  PRIMARY KEY (day, kind)
 ) STRICT, WITHOUT ROWID;
 )sql",
                                              R"sql(

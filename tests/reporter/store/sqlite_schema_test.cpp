@@ -62,7 +62,9 @@ TEST_F(SqliteSchema, AStoreOfAnOlderVersionIsBroughtUpToDate) {
   ASSERT_TRUE(create_sqlite_schema(database).ok());
   ASSERT_TRUE(
       database
-          .execute("DROP TABLE remembered; DROP TABLE suppression; "
+          .execute("DROP TABLE remembered; DROP TABLE suppression; DROP TABLE lost_datagram; "
+                   "ALTER TABLE domain_day DROP COLUMN record; "
+                   "ALTER TABLE report DROP COLUMN by_seen_record; "
                    "ALTER TABLE delivery DROP COLUMN is_smallest; DROP INDEX domain_day_open; "
                    "CREATE INDEX domain_day_open ON domain_day (day, domain) WHERE open = "
                    "1; INSERT INTO day VALUES (7, 0); PRAGMA user_version = 1")
@@ -73,6 +75,9 @@ TEST_F(SqliteSchema, AStoreOfAnOlderVersionIsBroughtUpToDate) {
   EXPECT_EQ(*database.integer("SELECT count(*) FROM remembered"), 0);
   EXPECT_EQ(*database.integer("SELECT count(*) FROM suppression"), 0);
   EXPECT_EQ(*database.integer("SELECT count(is_smallest) FROM delivery"), 0);
+  EXPECT_EQ(*database.integer("SELECT count(*) FROM lost_datagram"), 0);
+  EXPECT_EQ(*database.integer("SELECT count(record) FROM domain_day"), 0);
+  EXPECT_EQ(*database.integer("SELECT count(by_seen_record) FROM report"), 0);
   EXPECT_EQ(*database.integer("SELECT sql LIKE '%(domain, day)%' FROM sqlite_schema "
                               "WHERE name = 'domain_day_open'"),
             1);

@@ -286,6 +286,7 @@ TEST_P(StoreContractDeliveries, TellsHowMailWentLately) {
     EXPECT_EQ(delivery.created_at, at("2026-11-23T00:30:00Z"));
     delivery.state = state;
     delivery.last_attempt = now;
+    delivery.attempts = 1;
     ASSERT_EQ(message_of(store->record_attempt(delivery)), "ok");
   };
   try_at(1, since, DeliveryState::failed);
