@@ -4,6 +4,7 @@ import collections
 import re
 
 import programs
+from received import document_keys
 
 
 def fold(line):
@@ -124,21 +125,35 @@ def check_table(lines, table, place, filled):
     return complaints
 
 
+def is_smaller_form(one, other):
+    """Whether ONE tells the same counts as OTHER with fewer details."""
+    mine, others = (document_keys(each.document) for each in (one, other))
+    fewer = int(mine.pop("details")) < int(others.pop("details"))
+    del mine["ips"], others["ips"]
+    return fewer and mine == others
+
+
 class Ledger:
     """All that arrived in a story, and what must hold for it whatever the story is."""
 
     def __init__(self):
-        self.packed = {}
+        self.forms = {}
         self.messages = {}
         self.accepted = {}
 
     def enter(self, arrived, place):
-        """A report-id stands for the same bytes each time it comes, and so does a Message-ID."""
+        """A report-id stands for the same bytes each time it comes, and so does a Message-ID.
+
+        A report that was too large may come in one other form, with the same counts.
+        """
         complaints = []
         for one in arrived:
-            if self.packed.setdefault(one.report, one.packed) != one.packed:
+            forms = self.forms.setdefault(one.report, [one])
+            if len(forms) == 1 and is_smaller_form(one, forms[0]):
+                forms.append(one)
+            if one.packed not in [form.packed for form in forms]:
                 complaints.append(f"{place}: {one.report} came with other bytes than before")
-            key = (one.message_id, one.who)
+            key = (one.message_id, one.who, one.packed)
             if one.message_id and self.messages.setdefault(key, one.message) != one.message:
                 complaints.append(f"{place}: {one.message_id} came with other bytes than before")
             if one.accepted:
