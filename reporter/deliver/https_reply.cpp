@@ -14,10 +14,12 @@ std::optional<std::chrono::seconds> parse_retry_after(std::string_view field,
   // More patience than that means never; the delivery's lifetime ends sooner.
   constexpr std::chrono::seconds most{366 * 24 * 3600};
   field = policy::trim(field);
-  if (const auto seconds = policy::parse_number<std::uint32_t>(field)) {
-    return std::min(std::chrono::seconds(*seconds), most);
+  if (field.empty()) return std::nullopt;
+  if (field.find_first_not_of("0123456789") == std::string_view::npos) {
+    const auto seconds = policy::parse_number<std::uint32_t>(field);
+    return seconds ? std::min(std::chrono::seconds(*seconds), most) : most;
   }
-  if (field.empty() || (field.front() >= '0' && field.front() <= '9')) return std::nullopt;
+  if (field.front() >= '0' && field.front() <= '9') return std::nullopt;
   const std::time_t instant = curl_getdate(std::string(field).c_str(), nullptr);
   if (instant < 0) return std::nullopt;
   const auto left = policy::from_unix_seconds(instant) - now;

@@ -178,7 +178,7 @@ class Flush {
     warn_about(*delivered);
     if (delivered->is_full) log_.detail("max_deliveries is reached; the rest waits");
     if (closed.ok() && closed->asked > 0 && closed->unanswered == closed->asked &&
-        closed->closed == 0 && delivered->delivered == 0 && !dns_answers()) {
+        closed->closed == 0 && delivered->begun == 0 && !dns_answers()) {
       log_.warn("no DNS server answered");
       status = exit_temporary;
     }

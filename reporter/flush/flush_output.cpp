@@ -82,8 +82,9 @@ class Output {
       return Unit{};
     }
     if (!domains.ok()) return std::move(domains).error();
-    std::erase_if(*domains, [this](const std::string& each) {
-      return !means(each) || is_excluded(settings_, each);
+    std::erase_if(*domains, [&](const std::string& each) {
+      return !means(each) || is_excluded(settings_, each) ||
+             (last_revisions.contains(each) && is_settled(day, each));
     });
     const std::vector<Discovery> found = discover(*domains, records_, resolver_);
     for (std::size_t i = 0; i < domains->size(); ++i) {
@@ -91,6 +92,12 @@ class Output {
       if (!done.ok()) return done;
     }
     return Unit{};
+  }
+
+  // Whether all facts are in reports: there is nothing to look a record up for.
+  bool is_settled(policy::UtcDay day, const std::string& domain) {
+    const auto open = store_.facts(day, domain, 0);
+    return open.ok() && open->empty();
   }
 
   Status render_stored(std::int64_t id) {
