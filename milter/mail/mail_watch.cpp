@@ -23,6 +23,14 @@ std::string_view without_brackets(std::string_view path) {
   return path;
 }
 
+// A field as it stands in the message may be folded before its value or behind it (RFC
+// 5322, 2.2.3).
+std::string_view unfolded(std::string_view value) {
+  constexpr std::string_view folding = " \t\r\n";
+  const std::size_t begin = std::min(value.find_first_not_of(folding), value.size());
+  return value.substr(begin, value.find_last_not_of(folding) + 1 - begin);
+}
+
 bool is_queue_id(std::string_view text) {
   return !text.empty() && text.size() <= max_queue_id &&
          std::all_of(text.begin(), text.end(), [](char c) {
@@ -39,7 +47,7 @@ void MailWatch::begin(bool sender_is_listed) {
 
 void MailWatch::header(std::string_view name, std::string_view value) {
   if (is_name(name, "message-id")) {
-    value = policy::trim(value);
+    value = unfolded(value);
     mail_.message_id = looks_like_our_message_id(value) ? std::string(value) : std::string();
   } else if (is_name(name, "tls-report-domain") || is_name(name, "tls-report-submitter")) {
     mail_.has_report_headers = true;

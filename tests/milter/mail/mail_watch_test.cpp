@@ -35,6 +35,23 @@ TEST(MailWatch, OurMessageIdIsKeptAndNobodyElses) {
   EXPECT_TRUE(mail->has_report_headers);
 }
 
+TEST(MailWatch, AMessageIdMayBeFolded) {
+  const std::string id(ours);
+  for (const std::string& value :
+       {"\n " + id, "\n\t" + id, "\r\n " + id, id + "\n", " \r\n " + id}) {
+    MailWatch watch;
+    watch.begin(true);
+    watch.header("Message-ID", value);
+    const auto mail = watch.end("4F3Q2W1Z0Yz1234");
+    ASSERT_TRUE(mail) << value;
+    EXPECT_EQ(mail->message_id, ours);
+  }
+  MailWatch watch;
+  watch.begin(true);
+  for (const char* nothing : {"", "\r\n ", "\n"}) watch.header("Message-ID", nothing);
+  EXPECT_FALSE(watch.end("4F3Q2W1Z0Yz1234"));
+}
+
 TEST(MailWatch, EachMessageStartsAnew) {
   MailWatch watch;
   watch.begin(true);
