@@ -29,7 +29,7 @@ def rule(domain, session):
         return "tlsa", "certificate-not-trusted"
     if domain.tlsa == "unusable":
         return "tlsa", "tlsa-invalid"
-    if domain.policy == "secure":
+    if domain.policy in ("secure", "sts"):
         return NO_POLICY, judged(domain, session)
     return NO_POLICY, "success"
 
@@ -51,21 +51,21 @@ def judged(domain, session):
 
 
 def domain_of(domains, session):
-    """The domain whose mail opened the session; each host serves one domain only."""
-    return next(domain for domain in domains
-                if any(host.name == session.mx for host in domain.hosts))
+    """The domain whose mail opened the session, or None; each host serves one domain only."""
+    return next((domain for domain in domains
+                 if any(host.name == session.mx for host in domain.hosts)), None)
 
 
-def expected(domains, sessions, attempts_without_connection=None):
-    """The counts for these sessions.
+def expected(domains, sessions, attempts_without_connection=None, the_rule=rule):
+    """The counts for these sessions, of those domains that are among `domains`.
 
     `attempts_without_connection`: {domain name: n}, deliveries that the lack of TLSA records
-    stopped before a connection.
+    stopped before a connection. `the_rule`: what a session is, as rule().
     """
     result = {}
     for session in sessions:
         domain = domain_of(domains, session)
-        found = rule(domain, session)
+        found = domain and the_rule(domain, session)
         if found is None:
             continue
         policy_type, outcome = found
@@ -85,7 +85,8 @@ def add(result, domain, policy, key, number):
 
 def of_policies(policies):
     """The counts in the `policies` array of a report or summary, its sums checked."""
-    result = {}
+    result = collections.defaultdict(collections.Counter)
+    seen = set()
     for entry in policies:
         policy = entry["policy"]
         counter = collections.Counter()
@@ -101,10 +102,13 @@ def of_policies(policies):
         if failure != sum(detail["failed-session-count"] for detail in details):
             raise AssertionError(f"details do not add up to the failures: {entry}")
         key = (policy["policy-type"], policy["policy-domain"])
-        if key in result:
+        # The log knows no strings of a policy, Postfix's datagrams do.
+        whole = (*key, *policy.get("policy-string", []))
+        if whole in seen:
             raise AssertionError(f"two entries for one policy: {policies}")
-        result[key] = counter
-    return result
+        seen.add(whole)
+        result[key] += counter
+    return dict(result)
 
 
 def observed(summary):

@@ -50,7 +50,7 @@ smtpd_recipient_limit = 100
 smtputf8_enable = yes
 biff = no
 notify_classes =
-transport_maps = inline:{{sender.test=discard:}}
+transport_maps = inline:{{sender.test=discard:}} $test_transport_maps
 smtp_bind_address = {sending}
 smtp_dns_support_level = dnssec
 smtp_host_lookup = dns
@@ -145,7 +145,8 @@ class Postfix:
                  main_cf=NAMES, master_cf=""):
         """`milters`: what smtpd_milters and non_smtpd_milters are set to.
 
-        `main_cf`: further lines, among them the names of the host; `master_cf`: likewise.
+        `main_cf`: further lines, among them the names of the host, maybe test_transport_maps;
+        `master_cf`: likewise.
         Which Postfix it is, postfix_chroot.version() says.
         """
         self.place = place

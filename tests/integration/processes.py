@@ -6,7 +6,12 @@ import pathlib
 import signal
 import socket
 import subprocess
+import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+
+import socket_activation  # noqa: E402
 
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -35,13 +40,22 @@ def die_with_parent():
 class Daemon:
     """A server in the foreground as our child; its output goes to a file."""
 
-    def __init__(self, name, command, log, environment=None):
+    def __init__(self, name, command, log, environment=None, handed_over=None):
+        """`handed_over`: a socket that is given to it as systemd would."""
         self.name = name
         self.log = pathlib.Path(log)
+        command = [str(part) for part in command]
+        if handed_over is not None:
+            command = socket_activation.command(command)
+
+        def in_child():
+            die_with_parent()
+            if handed_over is not None:
+                socket_activation.hand_over(handed_over)
         with open(self.log, "ab") as output:
             self.process = subprocess.Popen(
-                [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=output,
-                stderr=output, preexec_fn=die_with_parent, env=environment)
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                preexec_fn=in_child, close_fds=handed_over is None, env=environment)
 
     def alive(self):
         return self.process.poll() is None

@@ -90,6 +90,7 @@ class Site:
             "tlsrpt-reporter", "--summary", "--day", day, "--format", "json", clock=clock)
         return json.loads(result.stdout)
 
-    def start_daemon(self, *switches):
+    def start_daemon(self, *switches, handed_over=None):
         command = [binary("tlsrpt-milter"), "-c", self.config, "-f", *switches]
-        return Daemon("tlsrpt-milter", command, self.daemon_log, self.environment(None))
+        return Daemon("tlsrpt-milter", command, self.daemon_log, self.environment(None),
+                      handed_over)

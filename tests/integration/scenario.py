@@ -16,7 +16,10 @@ DEFAULT_RECORD = f"v=TLSRPTv1; rua=mailto:tlsrpt@{REPORT_DOMAIN}"
 class Domain:
     """A recipient domain.
 
-    policy: may | secure (as an MTA-STS plugin would say) | dane (records in the signed zone)
+    policy: may | secure (as an MTA-STS plugin would say) | sts (as one would say to Postfix 3.10,
+        with the policy) | dane (records in the signed zone)
+    patterns: of the MTA-STS policy; none: the names of its hosts
+    headers: further header lines of its mail
     tlsa: good | mismatch | unusable | unobtainable, for the MX hosts of a dane domain
     """
 
@@ -28,11 +31,29 @@ class Domain:
     messages: int = 1
     recipients: int = 1
     local_part: str = "user"
+    patterns: tuple = ()
+    headers: tuple = ()
 
     def __post_init__(self):
         for host in self.hosts:
             if not host.name:
                 host.name = f"mx.{self.name}"
+
+    def sts_policy(self):
+        """The lines of its MTA-STS policy."""
+        return ["version: STSv1", "mode: enforce", *(f"mx: {name}" for name in self.sts_patterns()),
+                "max_age: 604800"]
+
+    def sts_patterns(self):
+        return list(self.patterns) or [host.name for host in self.hosts]
+
+    def sts_answer(self):
+        """What a plugin for MTA-STS says to a Postfix that knows of TLSRPT."""
+        patterns = self.sts_patterns()
+        strings = "".join(f" {{ policy_string = {line} }}" for line in self.sts_policy())
+        return (f"{self.name} secure match={':'.join(patterns)} servername=hostname policy_type=sts"
+                f" policy_domain={self.name}{strings}"
+                + "".join(f" mx_host_pattern={name}" for name in patterns))
 
     def addresses(self):
         if self.recipients == 1:

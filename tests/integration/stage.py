@@ -111,10 +111,14 @@ class Stage:
     Use as a context manager. Attributes: folder, domains, truth, dns, postfix, web, ca_file.
     """
 
-    def __init__(self, domains, milters=()):
-        """`milters`: names and places of the milters that Postfix is told of."""
+    def __init__(self, domains, milters=(), main_cf="", master_cf=""):
+        """`milters`: names and places of the milters that Postfix is told of.
+
+        `main_cf`, `master_cf`: further lines of its configuration.
+        """
         self.domains = domains
         self.milters = dict(milters)
+        self.further = {"main_cf": postfix_instance.NAMES + main_cf, "master_cf": master_cf}
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tlsrpt-integration-"))
         self.folder.chmod(0o755)  # Postfix's own user passes through it.
         self.running = []
@@ -161,7 +165,7 @@ class Stage:
         self.dns.start()
         self.postfix = postfix_instance.Postfix(
             self.folder / "postfix", self.ca_file, self._tls_policy(), TIME_ZONE,
-            self.milters.values())
+            self.milters.values(), **self.further)
         self.running.append(self.postfix)
 
     def _web(self, address, name):
@@ -230,6 +234,8 @@ class Stage:
             if domain.policy == "secure":
                 match = ":".join(host.name for host in domain.hosts)
                 lines.append(f"{domain.name} secure match={match} servername=hostname\n")
+            elif domain.policy == "sts":
+                lines.append(domain.sts_answer() + "\n")
         return "".join(lines)
 
     def domain(self, name):
@@ -243,7 +249,7 @@ class Stage:
         for round_number in range(max(domain.messages for domain in domains)):
             for domain in domains:
                 if domain.messages > round_number:
-                    self.postfix.submit(scenario.SENDER, domain.addresses())
+                    self.postfix.submit(scenario.SENDER, domain.addresses(), domain.headers)
             self.settle()
 
     def settle(self):

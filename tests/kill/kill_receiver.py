@@ -24,8 +24,11 @@ import time
 import committed
 from stored_counts import sessions
 
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "support")]
+
+import socket_activation
+
 WAIT_S = 120
-LISTEN_FDS_START = 3
 MISSING = "missing in the journal"  # The numbers have a gap.
 
 
@@ -88,20 +91,14 @@ class World:
             self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             self.socket.bind(str(self.path))
 
-    def hand_over(self):
-        """In the child: as systemd leaves it."""
-        os.dup2(self.socket.fileno(), LISTEN_FDS_START)
-        os.set_inheritable(LISTEN_FDS_START, True)
-
     def start(self):
         command = [self.options.milter, "-c", str(self.config), "-f"]
         environment = dict(os.environ, NOTIFY_SOCKET=str(self.folder / "ready.sock"))
         if not self.socket:
             return subprocess.Popen(command, stderr=subprocess.PIPE, env=environment)
-        # LISTEN_PID is only known in the child.
-        command = ["sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', "sh", *command]
-        return subprocess.Popen(command, stderr=subprocess.PIPE, env=environment,
-                                preexec_fn=self.hand_over, close_fds=False)
+        return subprocess.Popen(socket_activation.command(command), stderr=subprocess.PIPE,
+                                env=environment, close_fds=False,
+                                preexec_fn=lambda: socket_activation.hand_over(self.socket))
 
     def wait_until_ready(self):
         while b"READY=1" not in self.ready.recv(4096):
