@@ -10,8 +10,9 @@ class Absence {
  public:
   using Instant = std::chrono::steady_clock::time_point;
 
-  // After rotation some syslog daemons make the new file with its first line only.
-  static constexpr std::chrono::minutes patience{10};
+  // Rotation takes seconds; but some syslog daemons make the new file with its first line only, and
+  // a relay may have nothing to log for a while.
+  static constexpr std::chrono::minutes patience{2};
 
   // Whether it has been missing for too long, now that it IS_THERE or not.
   bool is_too_long(bool is_there, Instant now) {

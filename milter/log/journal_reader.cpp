@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "milter/log/cut_file_guard.h"
 #include "policy/text.h"
 #include "reporter/options/journal_place.h"
 
@@ -33,6 +34,9 @@ constexpr unsigned block_entries = 8192;
 constexpr std::size_t host_max = 255;
 // Digits of a pid (the kernel's limit has seven).
 constexpr std::size_t pid_max = 10;
+
+// A look costs some microseconds for each file, of which there may be hundreds.
+constexpr std::chrono::seconds cut_look_interval{10};
 
 constexpr const char* by_syslog = "_TRANSPORT=syslog";
 // systemd's message catalogue: journald has dropped messages because of its rate limit.
@@ -62,10 +66,17 @@ bool is_pid(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
+// A cursor without file and number in the file ("s=", "i="): boot, times and content, which are the
+// entry's own. sd_journal_test_cursor(3) would not know an entry that journald has copied, as it
+// does with all of them when a volatile journal becomes persistent.
+std::string_view without_file(std::string_view cursor) {
+  return cursor.substr(std::min(cursor.find(";b="), cursor.size()));
+}
+
 }  // namespace
 
 JournalReader::JournalReader(std::string place, LogLineSplitter splitter, policy::UtcSeconds since)
-    : place_(std::move(place)), splitter_(std::move(splitter)), since_(since) {
+    : place_(std::move(place)), folders_(place_), splitter_(std::move(splitter)), since_(since) {
   text_.reserve(block_bytes + line_max + head_max);
 }
 
@@ -98,6 +109,7 @@ Status JournalReader::restore(std::string_view position, std::string_view /*memo
 std::vector<std::string> JournalReader::take_notices() { return std::exchange(notices_, {}); }
 
 Status JournalReader::open() {
+  folders_.look();
   if (auto status = reporter::check_journal(place_); !status) return status;
   sd_journal* opened = nullptr;
   int result = 0;
@@ -109,6 +121,7 @@ Status JournalReader::open() {
   }
   if (result < 0) return failure("cannot be opened", result);
   journal_.reset(opened);
+  notice_cut_files();
   auto status = go_to_position();
   if (!status) journal_.reset();
   return status;
@@ -136,15 +149,26 @@ Status JournalReader::go_to_position() {
   // Without matches: the entry may be one that was passed over.
   int result = sd_journal_seek_cursor(journal, cursor_.c_str());
   if (result >= 0) result = sd_journal_next(journal);
-  const bool is_at_entry = result > 0;
-  if (is_at_entry) result = sd_journal_test_cursor(journal, cursor_.c_str());
   if (result < 0) return failure("cannot seek", result);
-  if (result > 0) return add_matches();
+  const bool is_at_entry = result > 0;
+  if (is_at_entry) {
+    const auto cursor = read_cursor();
+    if (!cursor) return cursor.error();
+    if (without_file(*cursor) == without_file(cursor_)) return add_matches();
+  }
   notice_gap(is_at_entry);
   // From here on, and this time the entry that it stands at is wanted, too.
   result = sd_journal_seek_cursor(journal, cursor_.c_str());
   if (result < 0) return failure("cannot seek", result);
   return add_matches();
+}
+
+policy::Result<std::string> JournalReader::read_cursor() const {
+  char* cursor = nullptr;
+  if (const int result = sd_journal_get_cursor(journal_.get(), &cursor); result < 0)
+    return failure("cannot be read", result);
+  const std::unique_ptr<char, FreeText> owned(cursor);
+  return std::string(cursor);
 }
 
 void JournalReader::notice_gap(bool is_at_entry) {
@@ -160,12 +184,38 @@ void JournalReader::notice_gap(bool is_at_entry) {
 // --- reading -----------------------------------------------------------------------------------
 
 policy::Result<LogEntries> JournalReader::next() {
+  const CutFileGuard guard;
+  auto block = read_on();
+  if (guard.was_needed()) {
+    notice_cut_files();
+    journal_.reset();  // Opened anew, it is without them.
+  }
+  if (!journal_ || block->octets > 0 || !must_reopen()) return block;
+  journal_.reset();
+  return read_on();
+}
+
+policy::Result<LogEntries> JournalReader::read_on() {
   if (!journal_) {
     if (auto status = open(); !status) return std::move(status).error();
   }
   auto block = read_block();
   if (!block) journal_.reset();  // What was not handed out is read again.
   return block;
+}
+
+void JournalReader::notice_cut_files() {
+  next_cut_look_ = std::chrono::steady_clock::now() + cut_look_interval;
+  for (std::string& sentence : folders_.take_cut_files()) notices_.push_back(std::move(sentence));
+}
+
+// Asked where there is nothing more to read: what is left of removed folders has been read then.
+bool JournalReader::must_reopen() {
+  if (std::chrono::steady_clock::now() >= next_cut_look_) notice_cut_files();
+  const auto change = folders_.change();
+  if (change)
+    notices_.push_back("journal:" + place_ + ": " + *change + "; going on where it was read to");
+  return change.has_value();
 }
 
 policy::Result<LogEntries> JournalReader::read_block() {
@@ -193,13 +243,12 @@ policy::Result<LogEntries> JournalReader::read_block() {
 }
 
 Status JournalReader::keep_position() {
-  char* cursor = nullptr;
   std::uint64_t time_us = 0;
-  int result = sd_journal_get_realtime_usec(journal_.get(), &time_us);
-  if (result >= 0) result = sd_journal_get_cursor(journal_.get(), &cursor);
-  if (result < 0) return failure("cannot be read", result);
-  const std::unique_ptr<char, FreeText> owned(cursor);
-  cursor_ = cursor;
+  if (const int result = sd_journal_get_realtime_usec(journal_.get(), &time_us); result < 0)
+    return failure("cannot be read", result);
+  auto cursor = read_cursor();
+  if (!cursor) return std::move(cursor).error();
+  cursor_ = *std::move(cursor);
   cursor_us_ = time_us;
   return policy::Unit();
 }
@@ -294,11 +343,13 @@ void JournalReader::notice_dropped(std::uint64_t received_us) {
 // --- waiting -----------------------------------------------------------------------------------
 
 int JournalReader::wait_fd() {
+  const CutFileGuard guard;
   if (!journal_ && !open()) return -1;  // next() says why.
   return std::max(sd_journal_get_fd(journal_.get()), -1);
 }
 
 bool JournalReader::take_events() {
+  const CutFileGuard guard;
   if (!journal_) return true;
   const int result = sd_journal_process(journal_.get());
   if (result < 0) journal_.reset();

@@ -10,17 +10,20 @@
 // The position is the cursor of the entry visited last. Where journald has deleted that entry
 // (vacuumed), it goes on with the next one that is left, and says so; it also says when journald
 // has dropped messages of Postfix because there were too many (RateLimitBurst). Rotation, several
-// files, persistent and volatile ones are sd-journal(3)'s affair.
+// files, persistent and volatile ones are sd-journal(3)'s affair; where a folder comes or goes,
+// which that does not see, the journal is opened anew and read on from the position.
 #pragma once
 
 #include <systemd/sd-journal.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "milter/log/journal_folders.h"
 #include "milter/log/log_line.h"
 #include "milter/log/log_reader.h"
 #include "policy/result.h"
@@ -55,8 +58,12 @@ class JournalReader final : public LogReader {
 
   policy::Status open();
   policy::Status go_to_position();
+  policy::Result<std::string> read_cursor() const;
+  bool must_reopen();
+  void notice_cut_files();
   policy::Status add_matches();
   void notice_gap(bool is_at_entry);
+  policy::Result<LogEntries> read_on();
   policy::Result<LogEntries> read_block();
   policy::Status keep_position();
   void take_entry(std::uint64_t received_us);
@@ -67,6 +74,8 @@ class JournalReader final : public LogReader {
   policy::Error failure(std::string_view what, int error) const;
 
   std::string place_;
+  JournalFolders folders_;
+  std::chrono::steady_clock::time_point next_cut_look_{};
   LogLineSplitter splitter_;
   policy::UtcSeconds since_;
   std::unique_ptr<sd_journal, Close> journal_;  // Null: to be opened.

@@ -65,6 +65,17 @@ std::vector<std::string> journal_folders(std::string_view place, const JournalRo
   return folders;
 }
 
+std::vector<std::string> journal_files(std::string_view place, const JournalRoots& roots) {
+  std::vector<std::string> paths;
+  for (const std::string& folder : journal_folders(place, roots)) {
+    std::error_code ignored;
+    for (const std::string& name : names_in(folder, &ignored)) {
+      if (is_journal_file(name)) paths.push_back(folder + "/" + name);
+    }
+  }
+  return paths;
+}
+
 policy::Status check_journal(std::string_view place, const JournalRoots& roots) {
   const std::vector<std::string> folders = journal_folders(place, roots);
   std::string looked;

@@ -23,6 +23,9 @@ struct JournalRoots {
 // subfolders for machines.
 std::vector<std::string> journal_folders(std::string_view place, const JournalRoots& roots = {});
 
+// Paths of the files in those folders that a journal consists of, readable or not.
+std::vector<std::string> journal_files(std::string_view place, const JournalRoots& roots = {});
+
 // Whether the journal PLACE is there and may be read by the effective user, in full: users may
 // always read what they have written themselves. Errc::not_found: it has no files; Errc::io: some
 // may not be read.

@@ -253,6 +253,70 @@ TEST_F(JournalReaderTest, AbsentJournalIsNotFoundUntilItComes) {
   EXPECT_THAT(messages(*reader), ElementsAre("a"));
 }
 
+TEST_F(JournalReaderTest, GoesOnInAFolderThatTookThePlaceOfItsOwn) {
+  world_.log(ten_us, "postfix/smtp", 1, "a");
+  world_.write();
+  const auto reader = this->reader();
+  EXPECT_GE(reader->wait_fd(), 0);
+  EXPECT_THAT(messages(*reader), ElementsAre("a"));
+  std::filesystem::rename(world_.folder(), world_.folder() + ".old");
+  std::filesystem::create_directory(world_.folder());
+  world_.log(ten_us + second_us, "postfix/smtp", 1, "b");
+  world_.write();
+  EXPECT_THAT(messages(*reader), ElementsAre("b"));
+  EXPECT_THAT(reader->take_notices(),
+              ElementsAre(HasSubstr(world_.folder() + " was replaced; going on where it was read"),
+                          HasSubstr("is no longer there")));
+  std::filesystem::remove_all(world_.folder());
+  EXPECT_THAT(messages(*reader), ElementsAre(HasSubstr("error: there is no journal")));
+  std::filesystem::rename(world_.folder() + ".old", world_.folder());
+  world_.log(ten_us + 2 * second_us, "postfix/smtp", 1, "c");
+  world_.write();
+  EXPECT_THAT(messages(*reader), ElementsAre("c"));
+}
+
+// As they are when journald makes a volatile journal persistent.
+TEST_F(JournalReaderTest, EntriesThatWereCopiedIntoAnotherFileAreReadOnce) {
+  const auto write_both = [this](const std::string& name) {
+    world_.log(ten_us, "postfix/smtp", 1, "a");
+    world_.log(ten_us + 1, "postfix/smtp", 1, "b");
+    world_.write(name);
+  };
+  write_both("system@1");
+  const auto first = reader();
+  EXPECT_THAT(messages(*first), ElementsAre("a", "b"));
+  std::filesystem::remove(world_.file("system@1"));
+  write_both("system");
+  const auto second = reader(first->position());
+  EXPECT_THAT(messages(*second), IsEmpty());
+  EXPECT_THAT(second->take_notices(), IsEmpty());
+}
+
+TEST_F(JournalReaderTest, SaysThatAFileIsCutShort) {
+  world_.log(ten_us, "postfix/smtp", 1, "a");
+  world_.write("system@1");
+  world_.log(ten_us + 1, "postfix/smtp", 1, "b");
+  world_.write();
+  std::filesystem::resize_file(world_.file("system@1"), 5000);
+  const auto reader = this->reader();
+  EXPECT_THAT(messages(*reader), ElementsAre("b"));
+  EXPECT_THAT(reader->take_notices(),
+              ElementsAre(HasSubstr(world_.file("system@1") + ": is cut short: has 5000 of its ")));
+}
+
+TEST_F(JournalReaderTest, AFileThatIsCutShortWhileItIsReadEndsNothing) {
+  for (unsigned i = 0; i < 10'000; ++i)
+    world_.log(ten_us + i, "postfix/smtp", 1, "a " + std::to_string(i));
+  world_.write("system@1");
+  world_.log(ten_us + second_us, "postfix/smtp", 1, "b");
+  world_.write();
+  const auto reader = this->reader();
+  EXPECT_GT(reader->next()->entries.size(), 1000U);
+  std::filesystem::resize_file(world_.file("system@1"), 300'000);
+  EXPECT_EQ(messages(*reader).back(), "b");
+  EXPECT_THAT(reader->take_notices(), testing::Contains(HasSubstr("is cut short")));
+}
+
 TEST_F(JournalReaderTest, DamagedPositionsAreRefused) {
   JournalReader reader(world_.folder(), LogLineSplitter({"postfix"}), long_ago);
   for (const char* bad : {"1 2 3 4 0 5 6 7 8", "journal1", "journal1 1", "journal1 x s=1;i=2",

@@ -57,6 +57,15 @@ TEST_F(JournalPlaceTest, WithoutFilesItIsNotFound) {
   EXPECT_EQ(code(), policy::Errc::not_found);
 }
 
+TEST_F(JournalPlaceTest, FilesAreThoseOfAllFolders) {
+  make("var/" + id + "/system.journal");
+  make("run/" + id + "/system@1.journal~");
+  make("run/" + id + "/notes");
+  EXPECT_THAT(journal_files("", roots_),
+              ElementsAre(dir_.file("var/" + id + "/system.journal"),
+                          dir_.file("run/" + id + "/system@1.journal~")));
+}
+
 TEST_F(JournalPlaceTest, AFileThatMayNotBeReadIsSaid) {
   const std::string file = "var/" + id + "/system.journal";
   make(file);
