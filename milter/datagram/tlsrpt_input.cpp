@@ -14,11 +14,13 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds retry_interval{10};
+constexpr std::chrono::seconds look_interval{1};
 // How long is handed over once the daemon is to stop.
 constexpr std::chrono::milliseconds last_moment{100};
 // A queue that is too short is full again and again.
 constexpr std::chrono::hours warning_interval{1};
 constexpr const char* socket_trouble = "tlsrpt_socket";
+constexpr const char* removal_trouble = "removed tlsrpt_socket";
 constexpr const char* journal_trouble = "datagram journal";
 
 // Numbers begin so high in a store that none of them was ever used in the one before it.
@@ -116,8 +118,46 @@ void TlsrptInput::begin(std::span<Collector* const> collectors) {
   if (count > 0) journal_.append(batch, count, last_);
 }
 
+// Postfix sends into nothing where the name of the socket does not lead to ours any more.
+void TlsrptInput::look_for_socket() {
+  const auto now = steady_clock::now();
+  if (now < next_look_) return;
+  next_look_ = now + look_interval;
+  if (socket_->is_in_place()) {
+    log_.recovered(removal_trouble, options_.path + " is there again");
+  } else if (socket_->is_handed_over()) {
+    log_.trouble(removal_trouble,
+                 options_.path +
+                     ", which was handed over, was removed or replaced by somebody; no TLSRPT "
+                     "datagrams until whoever makes it does so again: systemctl restart "
+                     "tlsrpt-milter.socket tlsrpt-milter.service");
+  } else {
+    renew_socket();
+  }
+}
+
+// What the old one held is received before it goes.
+void TlsrptInput::renew_socket() {
+  auto made = TlsrptSocket::make(options_);
+  if (!made) {
+    log_.trouble(removal_trouble, options_.path +
+                                      " was removed or replaced by somebody; no TLSRPT "
+                                      "datagrams until it can be made again: " +
+                                      made.error().message());
+    return;
+  }
+  log_.recovered(removal_trouble, options_.path + " is there again");
+  log_.warning(options_.path +
+               " was removed or replaced by somebody, and was made again; TLSRPT datagrams of "
+               "meanwhile are lost");
+  if (receiver_) last_ = receiver_->finish();
+  receiver_.reset();
+  socket_ = *std::move(made);
+}
+
 void TlsrptInput::keep_up() {
   if (!socket_ && steady_clock::now() >= next_try_) start();
+  if (socket_) look_for_socket();
   if (socket_ && !receiver_) {
     auto stop = Wakeup::make();
     if (!stop) {

@@ -1,6 +1,7 @@
 // TlsrptInput: Postfix's TLSRPT datagrams as the daemon sees them.
 //
-// It has the socket, tries again where that cannot be had yet, and hands what was received to the
+// It has the socket, tries again where that cannot be had yet, makes it anew where somebody has
+// removed it, and hands what was received to the
 // collectors, beginning with what an earlier life received and did not commit. Each datagram goes
 // to the first collector. The daemon's thread calls everything.
 #pragma once
@@ -49,6 +50,8 @@ class TlsrptInput final : public CollectorInput {
  private:
   void begin(std::span<Collector* const> collectors);
   void keep_up();
+  void look_for_socket();
+  void renew_socket();
   void tell_overruns(Collector& counting);
 
   const SocketFileOptions options_;
@@ -64,10 +67,11 @@ class TlsrptInput final : public CollectorInput {
   std::uint64_t base_ = 0;     // Numbers of this store are higher.
   bool is_committed_ = false;  // Some collector has committed a number.
   std::uint64_t handed_ = 0;   // Number of the last datagram handed over.
-  std::uint64_t last_ = 0;     // Number of the last one before this life.
+  std::uint64_t last_ = 0;     // Number of the last one before the present receiver.
   std::unique_ptr<TlsrptSocket> socket_;
   std::optional<TlsrptReceiver> receiver_;
   std::chrono::steady_clock::time_point next_try_{};
+  std::chrono::steady_clock::time_point next_look_{};  // Whether it is in place.
   std::uint64_t untold_overruns_ = 0;
   std::chrono::steady_clock::time_point next_warning_{};  // Of overruns.
 };

@@ -32,10 +32,11 @@ TlsrptReceiver::TlsrptReceiver(const TlsrptSocket& socket, DatagramJournal& jour
   thread_ = std::jthread([this] { run(); });
 }
 
-TlsrptReceiver::~TlsrptReceiver() {
+std::uint64_t TlsrptReceiver::finish() {
   stops_ = true;
   stop_.ring();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
+  return last_;
 }
 
 void TlsrptReceiver::run() {

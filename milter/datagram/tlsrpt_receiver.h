@@ -25,10 +25,13 @@ class TlsrptReceiver {
   TlsrptReceiver(const TlsrptSocket& socket, DatagramJournal& journal, DatagramLanding& landing,
                  const reporter::Clock& clock, std::uint64_t last, Wakeup stop,
                  std::function<void()> wake);
-  // What the socket held is in the journal afterwards. Who goes on sending does not hold it up.
-  ~TlsrptReceiver();
+  ~TlsrptReceiver() { finish(); }
   TlsrptReceiver(const TlsrptReceiver&) = delete;
   TlsrptReceiver& operator=(const TlsrptReceiver&) = delete;
+
+  // Ends it. What the socket held is in the journal afterwards; who goes on sending does not hold
+  // it up. Returns the number of the last datagram.
+  std::uint64_t finish();
 
   // How many times the kernel's queue was found full since the last call. Any thread.
   std::uint64_t take_overruns() { return overruns_.exchange(0); }

@@ -52,6 +52,8 @@ policy::Result<std::unique_ptr<TlsrptSocket>> TlsrptSocket::make(SocketFileOptio
 std::unique_ptr<TlsrptSocket> TlsrptSocket::adopt(UniqueFd socket, const std::string& path) {
   ask_for_credentials(socket.get());
   std::unique_ptr<TlsrptSocket> made(new TlsrptSocket(std::move(socket), nullptr));
+  made->given_path_ = path;
+  if (const auto found = SocketFile::identity_of(path)) made->given_ = *found;
   made->connect_probe(path);
   return made;
 }
@@ -59,6 +61,12 @@ std::unique_ptr<TlsrptSocket> TlsrptSocket::adopt(UniqueFd socket, const std::st
 void TlsrptSocket::connect_probe(const std::string& path) {
   probe_ = make_socket();
   if (UnixAddress(path).connect(probe_.get()) != 0) probe_.reset();
+}
+
+bool TlsrptSocket::is_in_place() const {
+  if (!given_path_) return file_ && file_->is_in_place();
+  const auto found = SocketFile::identity_of(*given_path_);
+  return given_ && found && *found == *given_;
 }
 
 // A connected datagram socket is writable while the queue of its peer has room (unix(7)).

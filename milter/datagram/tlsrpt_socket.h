@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "milter/mail/socket_file.h"
@@ -27,6 +28,9 @@ class TlsrptSocket {
   ~TlsrptSocket() = default;
 
   int fd() const { return socket_.get(); }
+  bool is_handed_over() const { return given_path_.has_value(); }
+  // Whether its name still leads to it; somebody may have taken it away.
+  bool is_in_place() const;
   // Takes its name away where it is ours, so that nobody finds it any more.
   void withdraw() { file_.reset(); }
   // Whether the kernel's queue is full at present: whoever sends now is refused.
@@ -37,7 +41,9 @@ class TlsrptSocket {
       : file_(std::move(file)), socket_(std::move(socket)) {}
   void connect_probe(const std::string& path);
 
-  std::unique_ptr<SocketFile> file_;  // Null: handed over.
+  std::unique_ptr<SocketFile> file_;           // Null: handed over.
+  std::optional<std::string> given_path_;      // Where that was.
+  std::optional<SocketFile::Identity> given_;  // What lay there then.
   policy::UniqueFd socket_;
   policy::UniqueFd probe_;  // Connected to it; never sends.
 };

@@ -27,6 +27,15 @@ struct SocketFileOptions {
 
 class SocketFile {
  public:
+  // Tells a file from another one that gets its name.
+  struct Identity {
+    dev_t device = 0;
+    ino_t inode = 0;
+    friend bool operator==(const Identity&, const Identity&) = default;
+  };
+  // Of what lies at PATH. Errc::io: nothing does.
+  static policy::Result<Identity> identity_of(const std::string& path);
+
   explicit SocketFile(SocketFileOptions options);
   SocketFile(const SocketFile&) = delete;
   SocketFile& operator=(const SocketFile&) = delete;
@@ -46,14 +55,7 @@ class SocketFile {
   std::string lasting_path() const;
 
  private:
-  struct Identity {
-    dev_t device = 0;
-    ino_t inode = 0;
-    friend bool operator==(const Identity&, const Identity&) = default;
-  };
-
   static policy::Result<std::optional<Identity>> stale_socket(const std::string& path, int type);
-  static policy::Result<Identity> identity_of(const std::string& path);
   policy::Status set_access() const;
   policy::Status take_name(const std::optional<Identity>& stale) const;
 

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
 #include "reporter/options/option_table.h"
 #include "tests/milter/datagram/datagram_sender.h"
 #include "tests/support/fake_clock.h"
@@ -60,6 +64,89 @@ TEST_F(TlsrptInputTest, SocketThatCannotBeHadIsSaidOnceAndStopsNothing) {
   const std::string said = testing::internal::GetCapturedStderr();
   EXPECT_EQ(said.find("tlsrpt_socket"), said.rfind("tlsrpt_socket")) << said;
   EXPECT_NE(said.find("nowhere/t.sock"), std::string::npos) << said;
+}
+
+// Whatever the time that passes between two looks at it.
+template <typename Condition>
+bool comes_true(const Condition& condition) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return true;
+}
+
+unsigned times(const std::string& text, std::string_view words) {
+  unsigned count = 0;
+  for (std::size_t at = text.find(words); at != std::string::npos; at = text.find(words, at + 1))
+    ++count;
+  return count;
+}
+
+TEST_F(TlsrptInputTest, ARemovedSocketIsMadeAgainAndThatIsSaidOnce) {
+  const auto receives = input();
+  ASSERT_TRUE(receives->start());
+  const auto counts = collector();
+  hand_over(*receives, *counts);
+  const std::uint64_t begin = *counts->last_datagram();
+  testing::internal::CaptureStderr();
+  {
+    const DatagramSender sender(settings_.tlsrpt_socket);
+    std::filesystem::remove(settings_.tlsrpt_socket);
+    for (unsigned sent = 0; sent < 5; ++sent) EXPECT_TRUE(sender.send("{}"));
+  }
+  EXPECT_TRUE(comes_true([&] {
+    hand_over(*receives, *counts);
+    return DatagramSender(settings_.tlsrpt_socket).is_connected();
+  }));
+  send(3);
+  EXPECT_TRUE(comes_true([&] {
+    hand_over(*receives, *counts);
+    return *counts->last_datagram() >= begin + 8;
+  }));
+  EXPECT_EQ(*counts->last_datagram(), begin + 8);
+  EXPECT_EQ(times(testing::internal::GetCapturedStderr(), "was made again"), 1U);
+}
+
+TEST_F(TlsrptInputTest, ASocketThatCannotBeMadeAgainIsSaidOnceAndWaitedFor) {
+  settings_.tlsrpt_socket = folder_.file("f/t.sock");
+  std::filesystem::create_directory(folder_.file("f"));
+  const auto receives = input();
+  ASSERT_TRUE(receives->start());
+  const auto counts = collector();
+  hand_over(*receives, *counts);
+  std::filesystem::rename(folder_.file("f"), folder_.file("g"));
+  testing::internal::CaptureStderr();
+  EXPECT_TRUE(comes_true([&] {
+    hand_over(*receives, *counts);
+    return !log_.troubles().empty();
+  }));
+  std::filesystem::rename(folder_.file("g"), folder_.file("f"));
+  EXPECT_TRUE(comes_true([&] {
+    hand_over(*receives, *counts);
+    return log_.troubles().empty();
+  }));
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(times(said, "was removed or replaced"), 1U) << said;
+  EXPECT_EQ(times(said, "is there again"), 1U) << said;
+}
+
+TEST_F(TlsrptInputTest, ASocketThatWasHandedOverIsNotMadeAgain) {
+  policy::UniqueFd given(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  ASSERT_EQ(UnixAddress(settings_.tlsrpt_socket).bind(given.get()), 0);
+  TlsrptInput receives(settings_, clock_, log_, wakeup_, stop_, std::move(given));
+  const auto counts = collector();
+  hand_over(receives, *counts);
+  EXPECT_TRUE(log_.troubles().empty());
+  std::filesystem::remove(settings_.tlsrpt_socket);
+  EXPECT_TRUE(comes_true([&] {
+    hand_over(receives, *counts);
+    return !log_.troubles().empty();
+  }));
+  EXPECT_NE(log_.troubles().begin()->second.find("systemctl restart tlsrpt-milter.socket"),
+            std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(settings_.tlsrpt_socket));
 }
 
 // What one life received and did not commit is the next one's, once.
