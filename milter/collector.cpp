@@ -16,7 +16,8 @@ constexpr std::uint64_t max_uncommitted_octets = 64ULL * 1024 * 1024;
 // While the log is silent, the store learns so often that it was read on: often enough for closing
 // a day soon after midnight, seldom enough not to wear a disk.
 constexpr std::chrono::seconds idle_commit_interval{60};
-constexpr std::chrono::minutes refused_notice_interval{1};
+// What strangers can cause is told so often.
+constexpr std::chrono::minutes notice_interval{1};
 
 }  // namespace
 
@@ -171,10 +172,28 @@ std::vector<std::string> Collector::take_notices() {
     notices.push_back(std::to_string(refused_) +
                       " datagrams make no sense and were dropped, the last one of " +
                       last_refused_);
-    next_refused_notice_ = clock_.now() + refused_notice_interval;
+    next_refused_notice_ = clock_.now() + notice_interval;
     refused_ = 0;
   }
+  tell_given_up(notices);
   return notices;
+}
+
+void Collector::tell_given_up(std::vector<std::string>& notices) {
+  const auto [ours, doubtful] = correlator_.take_given_up();
+  given_up_.ours += ours;
+  given_up_.doubtful += doubtful;
+  if (given_up_.ours + given_up_.doubtful == 0 || clock_.now() < next_given_up_notice_) return;
+  next_given_up_notice_ = clock_.now() + notice_interval;
+  if (given_up_.ours > 0)
+    notices.push_back(std::to_string(given_up_.ours) +
+                      " queue ids of our reports were forgotten for want of room; sessions of "
+                      "theirs to come count like those of any mail");
+  if (given_up_.doubtful > 0)
+    notices.push_back(std::to_string(given_up_.doubtful) +
+                      " queue ids of mail that looks like reports of ours were forgotten for want "
+                      "of room; somebody sends many such messages");
+  given_up_ = {};
 }
 
 // All that was written until now is read. Without this a relay with nothing to do at night would

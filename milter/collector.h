@@ -107,6 +107,7 @@ class Collector {
   policy::Status restore();
   void note_end();
   void refuse(const ReceivedDatagram& datagram);
+  void tell_given_up(std::vector<std::string>& notices);
 
   CollectorOptions options_;
   const reporter::Clock& clock_;
@@ -123,6 +124,8 @@ class Collector {
   std::uint64_t dropped_ = 0;               // Likewise: there was no room for them to wait.
   std::string last_refused_;
   policy::UtcSeconds next_refused_notice_{};
+  QueueIds::GivenUp given_up_;  // Not yet told.
+  policy::UtcSeconds next_given_up_notice_{};
   std::optional<std::uint64_t> last_datagram_;
   std::optional<std::uint64_t> committed_datagram_;
   bool is_changed_ = false;

@@ -54,6 +54,9 @@ class Correlator {
   // that looks like a report and is none is counted here.
   void take(const ReportMail& mail, policy::UtcSeconds at, bool counts);
 
+  // See QueueIds.
+  QueueIds::GivenUp take_given_up() { return queue_ids_.take_given_up(); }
+
   // Everything that is pending. restore() on any octets leaves a usable correlator; Errc::syntax:
   // they were not written by this version's state(), and nothing was restored.
   std::string state() const;

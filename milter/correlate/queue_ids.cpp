@@ -1,6 +1,7 @@
 #include "milter/correlate/queue_ids.h"
 
-#include <iterator>
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "milter/correlate/state_codec.h"
@@ -22,6 +23,33 @@ std::string key_of(const LogLine& line, std::string_view queue_id) {
   return key;
 }
 
+// Of an entry about a notification, whose Message-ID names QUEUE_ID.
+std::string name_key(std::string_view queue_id) { return "<" + std::string(queue_id); }
+
+// Of the note that some instance has logged one of our Message-IDs for QUEUE_ID.
+std::string logged_key(std::string_view queue_id) { return " " + std::string(queue_id); }
+
+// A Message-ID that cleanup(8) has made, "<YYYYMMDDHHMMSS.QUEUE-ID@myhostname>".
+struct CleanupMessageId {
+  policy::UtcSeconds at{};
+  std::string_view queue_id;
+};
+
+std::optional<CleanupMessageId> parse_cleanup_message_id(std::string_view text) {
+  constexpr std::size_t digits = 14;
+  const std::size_t host = text.find('@');
+  if (!text.starts_with('<') || host == std::string_view::npos || host <= digits + 2 ||
+      text[digits + 1] != '.')
+    return std::nullopt;
+  std::string instant(text.substr(1, digits));
+  for (const auto& [place, sign] :
+       {std::pair(12U, ":"), {10U, ":"}, {8U, "T"}, {6U, "-"}, {4U, "-"}})
+    instant.insert(place, sign);
+  const auto at = policy::parse_instant(instant + "Z");
+  if (!at) return std::nullopt;
+  return CleanupMessageId{*at, text.substr(digits + 2, host - digits - 2)};
+}
+
 }  // namespace
 
 bool looks_like_our_message_id(std::string_view text) {
@@ -35,26 +63,35 @@ QueueIds::QueueIds(std::vector<std::string> report_senders)
   for (std::string& sender : report_senders_) sender = policy::to_lower(sender);
 }
 
-// An entry that is put again becomes the newest.
+QueueIdTable& QueueIds::table_of(Standing standing) {
+  switch (standing) {
+    case Standing::listed:
+      return listed_;
+    case Standing::untrusted:
+    case Standing::counted:
+      return doubtful_;
+    default:
+      return proved_;
+  }
+}
+
 void QueueIds::put(std::string key, Standing standing, policy::UtcSeconds at) {
   erase(key);
-  if (entries_.size() >= max_queue_ids) erase(entries_.front().key);
-  entries_.push_back({std::move(key), standing, at});
-  by_key_.emplace(entries_.back().key, std::prev(entries_.end()));
+  table_of(standing).put(std::move(key), standing, at);
 }
 
 void QueueIds::erase(std::string_view key) {
-  const auto found = by_key_.find(key);
-  if (found == by_key_.end()) return;
-  const auto entry = found->second;
-  by_key_.erase(found);
-  entries_.erase(entry);
+  for (QueueIdTable* table : {&proved_, &listed_, &doubtful_}) table->erase(key);
 }
 
 const QueueIds::Entry* QueueIds::find(std::string_view key) const {
-  const auto found = by_key_.find(key);
-  return found == by_key_.end() ? nullptr : &*found->second;
+  for (const QueueIdTable* table : {&proved_, &listed_, &doubtful_}) {
+    if (const Entry* entry = table->find(key); entry != nullptr) return entry;
+  }
+  return nullptr;
 }
+
+bool QueueIds::is_empty() const { return proved_.size() + listed_.size() + doubtful_.size() == 0; }
 
 const QueueIds::Entry* QueueIds::find_milter(std::string_view queue_id,
                                              policy::UtcSeconds at) const {
@@ -72,8 +109,7 @@ void QueueIds::take(const LogLine& line, policy::UtcSeconds at, const PostfixMes
       on_sender(line, at, message, sink);
       return;
     case MessageKind::notification:
-      if (is_exempt(line, at, message.queue_id))
-        put(key_of(line, message.text), Standing::ours, at);
+      on_notification(line, at, message);
       return;
     case MessageKind::removed:
       on_removed(line, at, message.queue_id);
@@ -86,38 +122,74 @@ void QueueIds::take(const LogLine& line, policy::UtcSeconds at, const PostfixMes
 void QueueIds::on_message_id(const LogLine& line, policy::UtcSeconds at,
                              const PostfixMessage& message, SessionSink& sink) {
   std::string key = key_of(line, message.queue_id);
+  const Entry* seen = find_milter(message.queue_id, at);
   if (looks_like_our_message_id(message.text)) {
     const bool is_ours = sink.is_report_message(message.text, at);
     put(std::move(key), is_ours ? Standing::ours : Standing::untrusted, at);
-  } else if (find_milter(message.queue_id, at) != nullptr) {
+    if (is_ours) put(logged_key(message.queue_id), Standing::logged, at);
+  } else if (const auto named = notification_in(message.text); !named.empty()) {
+    // Its own line may come after that of bounce(8), which has said all.
+    if (named != message.queue_id) put(std::move(key), Standing::returned, at);
+  } else if (seen != nullptr && seen->standing != Standing::counted) {
     put(std::move(key), Standing::another, at);
-  } else {
-    erase(key);  // The id was used before.
+  } else if (find(key) != nullptr) {  // The id was used before.
+    erase(key);
+    erase(logged_key(message.queue_id));
   }
+}
+
+void QueueIds::on_notification(const LogLine& line, policy::UtcSeconds at,
+                               const PostfixMessage& message) {
+  if (!is_exempt(line, at, message.queue_id)) return;
+  put(key_of(line, message.text), Standing::ours, at);
+  put(name_key(message.text), Standing::notified, at);
+}
+
+std::string_view QueueIds::notification_in(std::string_view message_id) const {
+  const auto parsed = parse_cleanup_message_id(message_id);
+  if (!parsed) return {};
+  const Entry* entry = find(name_key(parsed->queue_id));
+  const bool is_one = entry != nullptr && parsed->at >= entry->at - clock_tolerance &&
+                      parsed->at <= entry->at + clock_tolerance;
+  return is_one ? parsed->queue_id : std::string_view();
 }
 
 void QueueIds::on_sender(const LogLine& line, policy::UtcSeconds at, const PostfixMessage& message,
                          SessionSink& sink) {
-  const auto found = by_key_.find(key_of(line, message.queue_id));
-  if (found == by_key_.end() || found->second->standing != Standing::untrusted) return;
-  Standing& standing = found->second->standing;
+  std::string key = key_of(line, message.queue_id);
+  const Entry* entry = find(key);
+  if (entry == nullptr) return;
+  if (entry->standing == Standing::returned) {
+    if (message.text.empty()) {
+      put(std::move(key), Standing::ours, at);
+    } else {
+      erase(key);
+    }
+    return;
+  }
+  if (entry->standing != Standing::untrusted) return;
+  Standing standing = Standing::counted;
   // The milter saw the sender before anything rewrote it, and the headers.
   if (const Entry* seen = find_milter(message.queue_id, at); seen != nullptr) {
     standing = seen->standing;
   } else if (is_listed_sender(message.text, report_senders_)) {
     standing = Standing::listed;
   } else {
-    standing = Standing::counted;
     sink.ignore(policy::Ignored::report_mail_untrusted, at, "");
   }
+  put(std::move(key), standing, at);
 }
 
 void QueueIds::on_removed(const LogLine& line, policy::UtcSeconds at, std::string_view queue_id) {
   const std::string key = key_of(line, queue_id);
   const Entry* logged = find(key);
   const bool is_another = logged != nullptr && logged->standing == Standing::another;
+  // Of another instance's message the milter said nothing, and the note is not about it.
+  const bool is_told = logged != nullptr ? !is_another : find(logged_key(queue_id)) == nullptr;
   erase(key);
-  if (!is_another && find_milter(queue_id, at) != nullptr) erase(queue_id);
+  if (!is_told) return;
+  if (find_milter(queue_id, at) != nullptr) erase(queue_id);
+  erase(logged_key(queue_id));
 }
 
 void QueueIds::take(const ReportMail& mail, policy::UtcSeconds at, bool counts, SessionSink& sink) {
@@ -138,47 +210,49 @@ void QueueIds::take(const ReportMail& mail, policy::UtcSeconds at, bool counts, 
 }
 
 bool QueueIds::concerns(const LogLine& line) const {
-  if (!entries_.empty()) return true;
+  if (!is_empty()) return true;
   return line.kind == Program::cleanup &&
          line.message.find(report_id_prefix) != std::string_view::npos;
 }
 
 bool QueueIds::is_exempt(const LogLine& line, policy::UtcSeconds at,
                          std::string_view queue_id) const {
-  if (entries_.empty()) return false;
+  if (is_empty()) return false;
   const auto counts_not = [](const Entry* entry) {
     return entry != nullptr &&
            (entry->standing == Standing::ours || entry->standing == Standing::listed);
   };
-  const Entry* logged = find(key_of(line, queue_id));
-  if (logged != nullptr && logged->standing == Standing::another) return false;
-  return counts_not(logged) || counts_not(find_milter(queue_id, at));
+  if (const Entry* logged = find(key_of(line, queue_id)); logged != nullptr) {
+    if (logged->standing == Standing::another) return false;
+    if (counts_not(logged)) return true;
+  } else if (find(logged_key(queue_id)) != nullptr) {
+    return false;  // The milter spoke of that instance's message.
+  }
+  return counts_not(find_milter(queue_id, at));
 }
 
 void QueueIds::expire(policy::UtcSeconds now) {
-  std::erase_if(by_key_, [&](const auto& each) { return now - each.second->at > queue_id_memory; });
-  std::erase_if(entries_, [&](const Entry& entry) { return now - entry.at > queue_id_memory; });
+  for (QueueIdTable* table : {&proved_, &listed_, &doubtful_}) table->expire(now - queue_id_memory);
+}
+
+QueueIds::GivenUp QueueIds::take_given_up() {
+  return {proved_.take_given_up() + listed_.take_given_up(), doubtful_.take_given_up()};
 }
 
 void QueueIds::clear() {
-  by_key_.clear();
-  entries_.clear();
+  for (QueueIdTable* table : {&proved_, &listed_, &doubtful_}) table->clear();
 }
 
 void QueueIds::write(StateWriter& writer) const {
-  writer.number(entries_.size());
-  for (const Entry& entry : entries_) {
-    writer.text(entry.key);
-    writer.number(static_cast<std::uint64_t>(entry.standing));
-    writer.number(static_cast<std::uint64_t>(policy::unix_seconds(entry.at)));
-  }
+  writer.number(proved_.size() + listed_.size() + doubtful_.size());
+  for (const QueueIdTable* table : {&proved_, &listed_, &doubtful_}) table->write(writer);
 }
 
 void QueueIds::read(StateReader& reader) {
   clear();
   for (std::uint64_t left = reader.count(max_queue_ids); left > 0 && reader.ok(); --left) {
     std::string key(reader.text());
-    const auto standing = reader.enumeration(Standing::another);
+    const auto standing = reader.enumeration(Standing::logged);
     put(std::move(key), standing,
         policy::from_unix_seconds(static_cast<std::int64_t>(reader.number())));
   }

@@ -4,23 +4,28 @@
 // delivery in the store. Without a store entry (a reporter on another store) it is exempt when the
 // Message-ID has the shape of ours and the envelope sender is in `report_senders`; where the milter
 // saw the message, it must have had one of the report headers, too. A sender alone would hide a
-// mailbox's ordinary mail, a Message-ID alone anybody's. A notification that bounce(8) makes of a
-// report is exempt as the report is, or a report that bounces would make another one each day.
+// mailbox's ordinary mail, a Message-ID alone anybody's.
+//
+// A notification that bounce(8) makes of a report is exempt as the report is, or a report that
+// bounces would make another one each day. So is what a content filter makes of the notification:
+// it keeps the Message-ID, and cleanup(8) made that of time and queue id
+// ("<20261122100001.3778E21F@ relay>"), so that none has to be stored. A stranger would have to
+// know both, and send with a null sender.
 //
 // The log and the milter both tell, and each alone suffices. The milter knows no instance: what it
 // says of a queue id holds for any log host and instance that does not log another Message-ID for
-// it. Message-IDs are compared, never stored. Entries live until `removed`, at most queue_id_memory
-// of log time; beyond max_queue_ids the oldest goes first.
+// it, unless one has logged ours. Message-IDs are compared, never stored. Entries live until
+// `removed`, at most queue_id_memory of log time. What is proved, what a listed sender makes likely
+// and what strangers can make up each have room of their own; beyond it the oldest goes first.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
-#include <list>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "milter/correlate/queue_id_table.h"
 #include "milter/correlate/session_sink.h"
 #include "milter/log/log_line.h"
 #include "milter/mail/report_mail.h"
@@ -32,7 +37,11 @@ namespace tlsrpt::milter {
 class StateReader;
 class StateWriter;
 
-inline constexpr std::size_t max_queue_ids = 100000;
+inline constexpr std::size_t max_proved_queue_ids = 60000;
+inline constexpr std::size_t max_listed_queue_ids = 20000;
+inline constexpr std::size_t max_doubtful_queue_ids = 20000;
+inline constexpr std::size_t max_queue_ids =
+    max_proved_queue_ids + max_listed_queue_ids + max_doubtful_queue_ids;
 // maximal_queue_lifetime is 5 days by default; our deliveries are remembered for 7.
 inline constexpr std::chrono::days queue_id_memory{7};
 // How far the clocks of a log and of the milter may be apart. A queue id that the log used longer
@@ -59,40 +68,42 @@ class QueueIds {
   // Drops what is older than queue_id_memory: its `removed` was not seen.
   void expire(policy::UtcSeconds now);
 
+  // How many of ours, or of what looks like ours, went for want of room since the last call.
+  struct GivenUp {
+    std::uint64_t ours = 0;
+    std::uint64_t doubtful = 0;
+  };
+  GivenUp take_given_up();
+
   void clear();
   void write(StateWriter& writer) const;
   void read(StateReader& reader);
 
  private:
-  enum class Standing : std::uint8_t {
-    ours,       // Its Message-ID is in the store.
-    listed,     // Looks like a report and comes from a listed sender.
-    untrusted,  // Only in the log: looks like a report of ours; its sender is not known yet.
-    counted,    // Looks like a report and is ordinary mail; counted as such.
-    another,    // Only in the log: another message than the one that the milter saw under this id.
-  };
-  struct Entry {
-    std::string key;
-    Standing standing = Standing::ours;
-    policy::UtcSeconds at{};
-  };
-  using Entries = std::list<Entry>;  // The oldest comes first.
+  using Entry = QueueIdTable::Entry;
 
+  QueueIdTable& table_of(Standing standing);
   void put(std::string key, Standing standing, policy::UtcSeconds at);
   void erase(std::string_view key);
+  bool is_empty() const;
   void on_message_id(const LogLine& line, policy::UtcSeconds at, const PostfixMessage& message,
                      SessionSink& sink);
   void on_sender(const LogLine& line, policy::UtcSeconds at, const PostfixMessage& message,
                  SessionSink& sink);
   void on_removed(const LogLine& line, policy::UtcSeconds at, std::string_view queue_id);
+  void on_notification(const LogLine& line, policy::UtcSeconds at, const PostfixMessage& message);
   const Entry* find(std::string_view key) const;
   // What the milter said of the message that uses QUEUE_ID at AT; null: nothing.
   const Entry* find_milter(std::string_view queue_id, policy::UtcSeconds at) const;
+  // The queue id that MESSAGE_ID names, where it is that of a notification about a report.
+  std::string_view notification_in(std::string_view message_id) const;
 
   std::vector<std::string> report_senders_;  // Lower case.
-  // By log host, instance and queue id; what the milter said by the queue id alone.
-  Entries entries_;
-  std::unordered_map<std::string_view, Entries::iterator> by_key_;  // Views of their keys.
+  // By log host, instance and queue id; what the milter said by the queue id alone; see also
+  // Standing. A key is in one of them.
+  QueueIdTable proved_{max_proved_queue_ids};
+  QueueIdTable listed_{max_listed_queue_ids};
+  QueueIdTable doubtful_{max_doubtful_queue_ids};
 };
 
 }  // namespace tlsrpt::milter

@@ -75,6 +75,25 @@ TEST_F(CollectorTest, ANewLifeAfterEveryFewOctetsCountsTheSame) {
   EXPECT_EQ(sessions(*store), 40U);
 }
 
+TEST_F(CollectorTest, SaysHowManyQueueIdsItCouldNotRemember) {
+  std::string forged;
+  for (std::size_t number = 0; number < max_doubtful_queue_ids + 3; ++number)
+    forged +=
+        "2026-11-22T10:00:00Z relay1 postfix/cleanup[1]: " + std::to_string(1000000 + number) +
+        ": message-id=<tlsrpt.20261122.a.example.1.0.0bad@relay.example>\n";
+  append(forged);
+  auto store = open_store();
+  auto collector = make(*store);
+  ASSERT_TRUE(collector.ok());
+  while (*(*collector)->take_block()) {
+  }
+  const auto notices = (*collector)->take_notices();
+  ASSERT_EQ(notices.size(), 1U);
+  EXPECT_EQ(notices.front().substr(0, 57),
+            "3 queue ids of mail that looks like reports of ours were ");
+  EXPECT_TRUE((*collector)->take_notices().empty());
+}
+
 TEST_F(CollectorTest, WhatWasNotCommittedIsReadAgain) {
   append(delivery(1));
   auto store = open_store();

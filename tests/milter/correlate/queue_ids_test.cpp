@@ -130,16 +130,57 @@ TEST(QueueIds, ShapeOfOurMessageIds) {
     EXPECT_FALSE(looks_like_our_message_id(other)) << other;
 }
 
+// Line NUMBER of a flood of messages whose Message-IDs look like ours.
+std::string forged(std::size_t number) {
+  return "relay1 postfix/cleanup[1]: " + std::to_string(1000000 + number) +
+         ": message-id=" + strange_id;
+}
+
+TEST(QueueIds, ForgedMessageIdsPushOutNoTrueOne) {
+  QueueIds ids({"tls@a.example"});
+  RecordingSink sink;
+  take(ids, sink, "relay1 postfix/cleanup[1]: 2667D10E: message-id=" + sink.own_message_id);
+  take(ids, sink, std::string("relay1 postfix/cleanup[1]: 2667D10F: message-id=") + strange_id);
+  take(ids, sink, "relay1 postfix/qmgr[1]: 2667D10F: from=<tls@a.example>, size=1, nrcpt=1");
+  for (std::size_t number = 0; number < max_queue_ids; ++number) take(ids, sink, forged(number));
+  EXPECT_TRUE(is_exempt(ids, "postfix/smtp", "2667D10E"));
+  EXPECT_TRUE(is_exempt(ids, "postfix/smtp", "2667D10F"));
+  const auto given_up = ids.take_given_up();
+  EXPECT_EQ(given_up.ours, 0U);
+  EXPECT_EQ(given_up.doubtful, max_queue_ids - max_doubtful_queue_ids);
+  EXPECT_EQ(ids.take_given_up().doubtful, 0U);
+}
+
+// Instance B's message has got its id before the milter tells of A's.
+TEST(QueueIds, AnotherInstancesOlderMessageOfTheSameIdIsNotExempt) {
+  QueueIds ids({});
+  RecordingSink sink;
+  take(ids, sink, "relay1 postfix-out/cleanup[1]: 2667D10E: message-id=<other@a.example>");
+  take(ids, sink, "relay1 postfix/cleanup[1]: 2667D10E: message-id=" + sink.own_message_id);
+  ids.take(seen(sink.own_message_id, false, true), noon, true, sink);
+  EXPECT_FALSE(is_exempt(ids, "postfix-out/smtp", "2667D10E"));
+  take(ids, sink, "relay1 postfix-out/qmgr[1]: 2667D10E: removed");
+  EXPECT_TRUE(is_exempt(ids, "postfix/smtp", "2667D10E"));
+  take(ids, sink, "relay1 postfix/qmgr[1]: 2667D10E: removed");
+  EXPECT_FALSE(is_exempt(ids, "postfix/smtp", "2667D10E"));
+  // The next message of that id, which the milter alone tells of.
+  ids.take(seen(sink.own_message_id, false, true), noon, true, sink);
+  EXPECT_TRUE(is_exempt(ids, "postfix-out/smtp", "2667D10E"));
+}
+
 TEST(QueueIds, AreBoundedAndSurviveTheState) {
   QueueIds ids({});
   RecordingSink sink;
-  for (std::size_t number = 0; number <= max_queue_ids; ++number) {
+  // Each is remembered for its instance, and that there is one.
+  constexpr std::size_t room = max_proved_queue_ids / 2;
+  for (std::size_t number = 0; number <= room; ++number) {
     take(ids, sink,
          "relay1 postfix/cleanup[1]: " + std::to_string(1000000 + number) +
              ": message-id=" + sink.own_message_id);
   }
   EXPECT_FALSE(is_exempt(ids, "postfix/smtp", "1000000"));
   EXPECT_TRUE(is_exempt(ids, "postfix/smtp", "1000001"));
+  EXPECT_EQ(ids.take_given_up().ours, 2U);
   StateWriter writer;
   ids.write(writer);
   const std::string octets = writer.take();

@@ -125,6 +125,93 @@ TEST_P(ReportMailTest, BounceOfAReportIsExemptAsWell) {
   EXPECT_EQ(log.seen(), (Seen{"ignored report-mail", "ignored report-mail", success}));
 }
 
+// A report bounces at 10:00:01, and its notification goes through a content filter.
+class FilteredBounceTest : public ReportMailTest {
+ protected:
+  void bounce(bool is_logged_first) {
+    report("09:59:59", "2667D10E");
+    handshake("10:00:00", "smtp[7]");
+    delivery("10:00:01", "smtp[7]", "2667D10E", "u", "status=bounced (550 5.1.1 no such user)");
+    const std::string notification =
+        "bounce[5]: 2667D10E: sender non-delivery notification: 3778E21F";
+    if (is_logged_first) line("10:00:01", notification);
+    line("10:00:01", "cleanup[2]: 3778E21F: message-id=<20261122100001.3778E21F@relay.example>");
+    if (!is_logged_first) line("10:00:01", notification);
+    line("10:00:01", "qmgr[3]: 3778E21F: from=<>, size=99, nrcpt=1 (queue active)");
+    line("10:00:01", "qmgr[3]: 2667D10E: removed");
+  }
+  void filter() {
+    line("10:00:02",
+         "smtp[6]: 3778E21F: to=<tls@relay.example>, relay=127.0.0.1[127.0.0.1]:10024, "
+         "delay=0.2, delays=0.01/0.1/0.03/0, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as 1)");
+    line("10:00:02", "qmgr[3]: 3778E21F: removed");
+  }
+  // What the filter makes of it, in INSTANCE, with MESSAGE_ID and from SENDER.
+  void queued_again(const std::string& message_id = "<20261122100001.3778E21F@relay.example>",
+                    const std::string& sender = "", const std::string& instance = "postfix") {
+    log.line("10:00:02 " + instance + "/cleanup[2]: 4889F320: message-id=" + message_id);
+    log.line("10:00:02 " + instance + "/qmgr[3]: 4889F320: from=<" + sender +
+             ">, size=99, nrcpt=1 (queue active)");
+  }
+  void deliver_again(const std::string& instance = "postfix") {
+    log.line("10:00:03 " + instance +
+             "/smtp[8]: Trusted TLS connection established to mx.b.example[198.51.100.2]:25: "
+             "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)");
+    log.line("10:00:03 " + instance +
+             "/smtp[8]: 4889F320: to=<tls@b.example>, relay=mx.b.example[198.51.100.2]:25, "
+             "delay=0.2, delays=0.01/0.1/0.03/0, dsn=2.0.0, status=sent (250 2.0.0 Ok)");
+  }
+  const std::string counted = "b.example mx.b.example[198.51.100.2] success";
+};
+
+INSTANTIATE_TEST_SUITE_P(Teller, FilteredBounceTest,
+                         testing::Values(Teller::log, Teller::milter, Teller::both));
+
+TEST_P(FilteredBounceTest, IsExemptUnderTheIdThatTheFilterGivesIt) {
+  bounce(false);
+  queued_again();
+  filter();
+  deliver_again();
+  EXPECT_EQ(log.seen(),
+            (Seen{"ignored report-mail", "ignored report-mail", "ignored report-mail"}));
+}
+
+// Lines of several processes may change places.
+TEST_P(FilteredBounceTest, IsExemptWhereItsFirstLineIsThatOfTheBounce) {
+  bounce(true);
+  queued_again();
+  filter();
+  deliver_again();
+  EXPECT_EQ(log.seen(),
+            (Seen{"ignored report-mail", "ignored report-mail", "ignored report-mail"}));
+}
+
+TEST_P(FilteredBounceTest, FilterMayTakeItsTimeAndUseAnotherInstance) {
+  bounce(false);
+  filter();
+  queued_again("<20261122100001.3778E21F@relay.example>", "", "postfix-out");
+  deliver_again("postfix-out");
+  EXPECT_EQ(log.seen(),
+            (Seen{"ignored report-mail", "ignored report-mail", "ignored report-mail"}));
+}
+
+TEST_P(FilteredBounceTest, WhoDoesNotKnowTheBounceHidesNothing) {
+  bounce(false);
+  filter();
+  log.sink.seen.clear();
+  queued_again("<20261122100001.3778E21F@relay.example>", "x@evil.example");
+  deliver_again();
+  queued_again("<20261122110001.3778E21F@relay.example>");  // An hour off.
+  deliver_again();
+  queued_again("<20261122100001.4889F320@relay.example>");  // An ordinary bounce.
+  deliver_again();
+  queued_again("<20261122100001.2667D10E@relay.example>");  // The report's own id.
+  deliver_again();
+  queued_again("<2026112210000x.3778E21F@relay.example>");
+  deliver_again();
+  EXPECT_EQ(log.seen(), Seen(5, counted));
+}
+
 TEST_P(ReportMailTest, ContentFilterThatChangesTheQueueIdKeepsTheReportExempt) {
   report("09:59:58", "2667D10E");
   line("09:59:59",
