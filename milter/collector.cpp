@@ -127,13 +127,12 @@ void Collector::take(std::span<const ReceivedDatagram> datagrams) {
       last_datagram_ = datagram.sequence;
     }
     is_changed_ = true;
-    const TlsrptDatagram* parsed =
-        datagram.is_truncated ? nullptr : parser_->parse(datagram.octets);
-    if (parsed == nullptr) {
+    const DatagramFacts* facts = facts_of(datagram);
+    if (facts == nullptr) {
       refuse(datagram);
       continue;
     }
-    join_.take(datagram.pid, datagram.at, *parsed, datagram.was_held);
+    join_.take(datagram.pid, datagram.at, *facts, datagram.was_held);
   }
   const std::uint64_t dropped = join_.take_dropped();
   dropped_ += dropped;
@@ -144,6 +143,15 @@ void Collector::lose_datagrams(policy::DatagramLoss why, std::uint64_t count) {
   if (!options_.join.counts_alone) return;  // Another collector counts them, too.
   tally_.lose(why, count, clock_.now());
   is_changed_ = true;
+}
+
+// What DATAGRAM says; null: nothing, it breaks the format. Valid until the next call.
+const DatagramFacts* Collector::facts_of(const ReceivedDatagram& datagram) {
+  if (datagram.is_truncated) return nullptr;
+  if (const DatagramFacts* known = datagram_memory_.find(datagram.octets)) return known;
+  const TlsrptDatagram* parsed = parser_->parse(datagram.octets);
+  if (parsed == nullptr) return nullptr;
+  return &datagram_memory_.keep(datagram.octets, join_.read(*parsed));
 }
 
 void Collector::refuse(const ReceivedDatagram& datagram) {

@@ -17,6 +17,7 @@
 #include "milter/correlate/correlator.h"
 #include "milter/correlate/datagram_join.h"
 #include "milter/correlate/tally.h"
+#include "milter/datagram/datagram_memory.h"
 #include "milter/datagram/received_datagram.h"
 #include "milter/datagram/tlsrpt_datagram.h"
 #include "milter/log/log_reader.h"
@@ -106,6 +107,7 @@ class Collector {
 
   policy::Status restore();
   void note_end();
+  const DatagramFacts* facts_of(const ReceivedDatagram& datagram);
   void refuse(const ReceivedDatagram& datagram);
   void tell_given_up(std::vector<std::string>& notices);
 
@@ -120,8 +122,9 @@ class Collector {
   std::uint64_t uncommitted_octets_ = 0;
   std::vector<SeenMail> uncommitted_mails_;
   std::unique_ptr<DatagramParser> parser_;  // Null: no datagram has come.
-  std::uint64_t refused_ = 0;               // Datagrams, not yet told.
-  std::uint64_t dropped_ = 0;               // Likewise: there was no room for them to wait.
+  DatagramMemory datagram_memory_;
+  std::uint64_t refused_ = 0;  // Datagrams, not yet told.
+  std::uint64_t dropped_ = 0;  // Likewise: there was no room for them to wait.
   std::string last_refused_;
   policy::UtcSeconds next_refused_notice_{};
   QueueIds::GivenUp given_up_;  // Not yet told.

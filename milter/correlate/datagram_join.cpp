@@ -156,14 +156,14 @@ DatagramFacts DatagramJoin::take_out(Datagrams::iterator datagram) {
   return facts;
 }
 
-void DatagramJoin::take(std::int64_t pid, policy::UtcSeconds at, const TlsrptDatagram& datagram,
+void DatagramJoin::take(std::int64_t pid, policy::UtcSeconds at, const DatagramFacts& facts,
                         bool was_held) {
   lines_alone_ = 0;
-  Datagram fresh{pid, at, was_held, false, fact_reader_.read(datagram)};
   if (!options_.has_log) {
-    count_alone(fresh.facts, at, nullptr);
+    count_alone(facts, at, nullptr);
     return;
   }
+  Datagram fresh{pid, at, was_held, false, facts};
   if (const auto line = find_near(fresh); line != lines_.end()) {
     note_paired(fresh);
     give(line, std::move(fresh.facts));
@@ -460,6 +460,7 @@ void DatagramJoin::count_both(const Session& session, const DatagramFacts& facts
     both.applied = &told.policy->applied;
     both.policy = told.policy->applied.type;
     both.record = told.policy->record;
+    both.applied_number = told.policy->number;
     both.outcome = told.outcome;
     both.helo = told.helo;
     both.sending_ip = told.sending_ip;
@@ -504,6 +505,7 @@ void DatagramJoin::count_alone(const DatagramFacts& facts, policy::UtcSeconds at
     session.source = line != nullptr ? policy::Source::both : policy::Source::datagram;
     session.applied = &told.policy->applied;
     session.record = told.policy->record;
+    session.applied_number = told.policy->number;
     session.helo = told.helo;
     session.sending_ip = told.sending_ip;
     session.handshake_completed = line != nullptr && told.outcome == Outcome::success;

@@ -69,9 +69,12 @@ class DatagramJoin final : public SessionSink {
   // NEXT outlives the join.
   DatagramJoin(JoinOptions options, FilterOptions filter, SessionSink& next);
 
-  // A datagram of the process PID that arrived at AT. WAS_HELD: it came when we had just started,
-  // and may have lain in the socket since the last stop; then its line may be as old as that.
-  void take(std::int64_t pid, policy::UtcSeconds at, const TlsrptDatagram& datagram, bool was_held);
+  // What DATAGRAM says, for take().
+  DatagramFacts read(const TlsrptDatagram& datagram) { return fact_reader_.read(datagram); }
+  // A datagram of the process PID that arrived at AT and says FACTS, of read(). WAS_HELD: it came
+  // when we had just started, and may have lain in the socket since the last stop; then its line
+  // may be as old as that.
+  void take(std::int64_t pid, policy::UtcSeconds at, const DatagramFacts& facts, bool was_held);
   // The next line has the stamp AT; called before it is judged.
   void advance(policy::UtcSeconds at);
   // At NOW there was nothing more to read.

@@ -185,7 +185,7 @@ class DatagramJoin::StateOf {
     policy.applied.policy_domain = reader_->text();
     read_texts(*reader_, policy.applied.policy_string);
     read_texts(*reader_, policy.applied.mx_host);
-    return read_.emplace_back(policies_->share(policy));
+    return read_.emplace_back(policies_->share(std::move(policy)));
   }
 
   StateWriter* writer_ = nullptr;

@@ -42,6 +42,8 @@ struct Session {
   std::string_view helo;
   std::string_view sending_ip;
   std::string_view record;  // The domain's TLSRPT record, as Postfix saw it.
+  // Equal for what has the same `applied` and `record`: SeenPolicy::number.
+  std::uint64_t applied_number = 0;
 };
 
 class SessionSink {

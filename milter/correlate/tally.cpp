@@ -48,17 +48,9 @@ bool keeps_minute(const Session& session) {
 // What tells rows apart beside what a log tells, too.
 void append_datagram_key(std::string& key, const Session& session) {
   append_number(key, static_cast<std::int64_t>(session.source));
-  for (const std::string_view part : {session.helo, session.sending_ip, session.record})
+  append_number(key, static_cast<std::int64_t>(session.applied_number));
+  for (const std::string_view part : {session.helo, session.sending_ip})
     key.append(part).append(1, '\0');
-  if (session.applied == nullptr) return;
-  key.append(session.applied->policy_domain).append(1, '\0');
-  for (const auto* texts : {&session.applied->policy_string, &session.applied->mx_host}) {
-    for (const std::string& text : *texts) {
-      append_number(key, static_cast<std::int64_t>(text.size()));
-      key.append(text);
-    }
-    key.append(1, '\0');
-  }
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "milter/datagram/datagram_facts.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "policy/text.h"
 
@@ -72,21 +73,24 @@ SharedPolicy DatagramFactReader::share(const DatagramPolicy& policy, std::string
   seen.applied.policy_string.assign(policy.policy_string.begin(), policy.policy_string.end());
   seen.applied.mx_host.assign(policy.mx_host.begin(), policy.mx_host.end());
   seen.record = record;
+  return share_new(std::move(seen));
+}
+
+// POLICY under key_, which is not known yet.
+SharedPolicy DatagramFactReader::share_new(SeenPolicy policy) {
   if (policies_.size() >= max_policies_shared) policies_.clear();
+  policy.number = ++last_number_;
   // Shared with all datagrams that have the same.
-  auto shared = std::make_shared<const SeenPolicy>(std::move(seen));
+  auto shared = std::make_shared<const SeenPolicy>(std::move(policy));
   return policies_.emplace(key_, std::move(shared)).first->second;
 }
 
-SharedPolicy DatagramFactReader::share(const SeenPolicy& policy) {
+SharedPolicy DatagramFactReader::share(SeenPolicy policy) {
   const policy::AppliedPolicy& applied = policy.applied;
   make_key(key_, policy.record, applied.type, applied.policy_domain, applied.policy_string,
            applied.mx_host);
-  if (policies_.size() >= max_policies_shared) policies_.clear();
-  auto& shared = policies_[key_];
-  // Shared likewise.
-  if (!shared) shared = std::make_shared<const SeenPolicy>(policy);
-  return shared;
+  const auto known = policies_.find(key_);
+  return known != policies_.end() ? known->second : share_new(std::move(policy));
 }
 
 DatagramFacts DatagramFactReader::read(const TlsrptDatagram& datagram) {

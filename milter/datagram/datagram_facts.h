@@ -5,6 +5,7 @@
 // where it is absent (Postfix before 3.10.5), and of the reply to EHLO only the host name stays.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,6 +22,8 @@ namespace tlsrpt::milter {
 struct SeenPolicy {
   policy::AppliedPolicy applied;
   std::string record;  // Empty: the datagram has none, or one beyond policy::max_seen_record.
+  // What has the same number, from the same reader, is the same; never 0.
+  std::uint64_t number = 0;
 };
 
 // Shared by all datagrams with the same policy, which may be long.
@@ -48,16 +51,18 @@ class DatagramFactReader {
   explicit DatagramFactReader(DomainFilter& filter) : filter_(filter) {}
 
   DatagramFacts read(const TlsrptDatagram& datagram);
-  // POLICY, shared with what has the same.
-  SharedPolicy share(const SeenPolicy& policy);
+  // POLICY, whose number is not looked at, shared with what has the same.
+  SharedPolicy share(SeenPolicy policy);
 
  private:
   SharedPolicy share(const DatagramPolicy& policy, std::string_view domain,
                      std::string_view record);
+  SharedPolicy share_new(SeenPolicy policy);
 
   DomainFilter& filter_;
   std::string key_;  // Reused.
   std::unordered_map<std::string, SharedPolicy> policies_;
+  std::uint64_t last_number_ = 0;
 };
 
 // The host name in a reply to EHLO: of its first line, what follows the code.

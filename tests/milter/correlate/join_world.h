@@ -76,7 +76,7 @@ class JoinWorld {
   JoinWorld& datagram(int seconds, int pid, const std::string& json, bool was_held = false) {
     const TlsrptDatagram* parsed = parser_.parse(json);
     if (parsed != nullptr)
-      join_->take(pid, join_start + std::chrono::seconds(seconds), *parsed, was_held);
+      join_->take(pid, join_start + std::chrono::seconds(seconds), join_->read(*parsed), was_held);
     return *this;
   }
   JoinWorld& end(int seconds) {

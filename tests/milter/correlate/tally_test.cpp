@@ -73,6 +73,7 @@ TEST_F(TallyTest, TheLastRecordThatPostfixSawIsToldOnceADay) {
   tally.count(session(Outcome::success));
   for (const std::string_view record : {"first", "first", "second"}) {
     seen.record = record;
+    seen.applied_number = record.size();
     tally.count(seen);
   }
   seen.at += std::chrono::hours(24);
@@ -83,6 +84,24 @@ TEST_F(TallyTest, TheLastRecordThatPostfixSawIsToldOnceADay) {
   EXPECT_EQ(tally.batch().seen_records, expected);
   tally.clear();
   EXPECT_TRUE(tally.batch().seen_records.empty());
+}
+
+TEST_F(TallyTest, WhatAnotherPolicyJudgedIsAnotherRow) {
+  Tally tally = make_tally();
+  const policy::AppliedPolicy one{policy::PolicyType::sts, "a.example", {"mode: testing"}, {}};
+  const policy::AppliedPolicy other{policy::PolicyType::sts, "a.example", {"mode: enforce"}, {}};
+  Session judged = session(Outcome::success);
+  judged.source = policy::Source::datagram;
+  for (const auto& [applied, number] : {std::pair(&one, 1U), {&other, 2U}, {&one, 1U}}) {
+    judged.applied = applied;
+    judged.applied_number = number;
+    tally.count(judged);
+  }
+  const reporter::Batch batch = tally.batch();
+  ASSERT_EQ(batch.facts.size(), 2U);
+  EXPECT_EQ(batch.facts[0].policy, one);
+  EXPECT_EQ(batch.facts[0].sessions, 2U);
+  EXPECT_EQ(batch.facts[1].policy, other);
 }
 
 TEST_F(TallyTest, PolicyDomainOfTlsaIsTheMxHost) {

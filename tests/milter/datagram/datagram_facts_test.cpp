@@ -97,7 +97,9 @@ TEST_F(DatagramFactsTest, EqualPoliciesAreSharedOthersAreNot) {
       R"({"d":"a.example","policies":[{"policy-type":2,"policy-string":["a","bc"],"t":0,"f":0}]})";
   const auto first = read(json);
   EXPECT_EQ(read(json).sessions.at(0).policy, first.sessions.at(0).policy);
-  EXPECT_NE(read(other).sessions.at(0).policy, first.sessions.at(0).policy);
+  const auto second = read(other);
+  EXPECT_NE(second.sessions.at(0).policy, first.sessions.at(0).policy);
+  EXPECT_NE(second.sessions.at(0).policy->number, first.sessions.at(0).policy->number);
 }
 
 }  // namespace

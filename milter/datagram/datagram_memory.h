@@ -1,0 +1,41 @@
+// DatagramMemory: what datagrams have said that came lately.
+//
+// A datagram bears neither time nor number: of one domain with one result all are the same, octet
+// for octet, and most need not be read again. One thread.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "milter/datagram/datagram_facts.h"
+
+namespace tlsrpt::milter {
+
+class DatagramMemory {
+ public:
+  // Longer ones are not worth their place; beyond max_octets of them all are forgotten.
+  static constexpr std::size_t max_length = 4096;
+  static constexpr std::size_t max_octets = 4UL * 1024 * 1024;
+
+  // What OCTETS say; null: they are not remembered. Valid until the next keep().
+  const DatagramFacts* find(std::string_view octets) const;
+  // Remembers that OCTETS, which find() does not know, say FACTS. Valid until the next call.
+  const DatagramFacts& keep(std::string_view octets, DatagramFacts facts);
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>()(text);
+    }
+  };
+
+  std::unordered_map<std::string, DatagramFacts, Hash, std::equal_to<>> known_;
+  std::size_t octets_ = 0;      // Of all of them.
+  DatagramFacts unremembered_;  // The last one that was too long.
+};
+
+}  // namespace tlsrpt::milter
