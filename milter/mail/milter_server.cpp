@@ -221,7 +221,6 @@ MilterServer::~MilterServer() {
   stopper.detach();
 }
 
-// A connection that says nothing.
 void MilterServer::knock() const {
   if (file_) {
     const policy::UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));

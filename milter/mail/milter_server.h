@@ -52,11 +52,16 @@ class MilterServer {
   State state() const { return life_->state; }
   // Whether Postfix can find the socket, while it is running: the file may have been taken away.
   bool is_in_place() const { return !file_ || file_->is_in_place(); }
+  // A connection that says nothing, while it is running. Costs next to nothing.
+  //
+  // libmilter 8.17 leaves a connection that has something to say to a thread that it takes for
+  // free, and forgets it where that thread is held by a peer that stops within a packet. Whatever
+  // comes next makes it look again.
+  void knock() const;
 
  private:
   policy::Status open_unix();
   policy::Status open_inet();
-  void knock() const;
 
   MilterOptions options_;
   MilterInbox& inbox_;

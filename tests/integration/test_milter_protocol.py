@@ -231,6 +231,21 @@ class Breaking(MilterTest):
             for client in idle:
                 client.link.close()
 
+    def test_peers_that_stop_within_a_packet_hold_up_nobody(self):
+        """libmilter has two threads at first, and may forget who comes third."""
+        for _ in range(5):
+            peers = [MilterClient(self.socket) for _ in range(3)]
+            for client in peers:
+                client.negotiate()
+            time.sleep(0.05)  # Only threads that have come to rest are taken for free.
+            for client in peers[:2]:
+                client.link.sendall(packet(b"M", texts("<x@a.test>"))[:6])
+            peers[2].link.sendall(packet(b"M", texts("<x@a.test>")) +
+                                  packet(b"D", b"E" + texts("i", "4XyZabcdefgh")) + packet(b"E"))
+            self.assertEqual(peers[2].receive(), GO_ON)
+            for client in peers:
+                client.link.close()
+
     def test_more_connections_than_a_shell_lets_a_program_have(self):
         """libmilter gives up where it is refused a connection too often."""
         self.daemon.stop()
