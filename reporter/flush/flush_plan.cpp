@@ -206,8 +206,12 @@ void FlushPlanner::without_report(Plan& plan, std::string why) {
       maker_.has_undecided() &&
       clock_.believed() < end_of(plan.open.day) + proof_window + settings_.close_latest;
   if (can_change) {
+    why += " yet; other sessions may still be proven to be plaintext";
+    // DNS has answered: a failure after this one is another first.
+    if (plan.open.note && plan.open.note->first_failure)
+      return set_note(plan, std::move(why), false);
     plan.action = PlanAction::wait;
-    plan.reason = std::move(why) + " yet; other sessions may still be proven to be plaintext";
+    plan.reason = std::move(why);
     return;
   }
   set_note(plan, std::move(why), true);

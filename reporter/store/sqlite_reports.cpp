@@ -203,6 +203,11 @@ Status SqliteReports::close_in_transaction(const StoredReport& report,
     return Error(Errc::temporary, "the report was made from " + std::to_string(sessions_seen) +
                                       " sessions, there are " + std::to_string(*closed) + " now");
   }
+  // What was noted is over; a supplement has look-ups of its own.
+  Result<SqliteUse> statement = database_.use(sql::delete_lookup_note);
+  if (!statement.ok()) return std::move(statement).error();
+  Status done = (*statement)->bind(1, number_of(report.day)).bind(2, *domain).run();
+  if (!done.ok()) return done;
   return insert(report, *domain, deliveries);
 }
 

@@ -205,6 +205,8 @@ inline constexpr std::string_view add_delivery =
 inline constexpr std::string_view set_lookup_note =
     "INSERT INTO lookup_note (day, domain, note, first_failure) VALUES (?1, ?2, ?3, ?4) "
     "ON CONFLICT (day, domain) DO UPDATE SET note = ?3, first_failure = ?4";
+inline constexpr std::string_view delete_lookup_note =
+    "DELETE FROM lookup_note WHERE day = ?1 AND domain = ?2";
 inline constexpr std::string_view lookup_note =
     "SELECT n.note, n.first_failure, d.open FROM lookup_note AS n "
     "JOIN text AS t ON t.id = n.domain "

@@ -90,6 +90,38 @@ TEST_F(FlushClose, ADnsFailureThatEndsIsForgotten) {
   EXPECT_TRUE(store_->lookup_notes()->empty());
 }
 
+TEST_F(FlushClose, ADnsFailureBeforeAReportIsNoneOfItsSupplement) {
+  count("a.example");
+  dns_.world().txt["_smtp._tls.a.example"] = testing_support::dns_temporary("SERVFAIL");
+  close();
+  publish("a.example", "mailto:x@a.example");
+  EXPECT_EQ(close().closed, 1U);
+  count("a.example", 2);
+  dns_.world().txt["_smtp._tls.a.example"] = testing_support::dns_temporary("timeout");
+  clock_.advance(std::chrono::hours(30));
+  close();
+  EXPECT_EQ(note("a.example"), "temporary: timeout");
+  publish("a.example", "mailto:x@a.example");
+  EXPECT_EQ(close().closed, 1U);
+}
+
+TEST_F(FlushClose, ADnsFailureBeforeAnAnswerIsForgottenThoughNoReportCameOfIt) {
+  settings_.min_sessions = 2;
+  auto undecided = report_fact("a.example", Outcome::no_tls_seen, 5);
+  undecided.minute = 600;
+  count({report_fact("a.example", Outcome::success, 1), undecided});
+  dns_.world().txt["_smtp._tls.a.example"] = testing_support::dns_temporary("SERVFAIL");
+  close();
+  publish("a.example", "mailto:x@a.example");
+  clock_.advance(std::chrono::hours(1));
+  EXPECT_EQ(close().closed, 0U);
+  EXPECT_THAT(note("a.example"), HasSubstr("fewer sessions than min_sessions (2) yet"));
+  dns_.world().txt["_smtp._tls.a.example"] = testing_support::dns_temporary("timeout");
+  clock_.advance(std::chrono::hours(23));
+  close();
+  EXPECT_EQ(note("a.example"), "temporary: timeout");
+}
+
 TEST_F(FlushClose, LateSessionsGoOutAsASupplement) {
   count("a.example", 3);
   publish("a.example", "mailto:x@a.example");
