@@ -27,10 +27,6 @@ Error syntax(std::string_view text, std::string_view why) {
                             "\" is no domain name: " + std::string(why)};
 }
 
-bool is_ascii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return (c & '\x80') == 0; });
-}
-
 // A-labels of TEXT by UTS 46, or why there are none.
 Result<std::string> to_a_labels(std::string_view text) {
   // libidn2 reads up to a NUL: the rest must not go unseen.

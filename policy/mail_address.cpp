@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "policy/domain_name.h"
+#include "policy/text.h"
 
 namespace tlsrpt::policy {
 namespace {
@@ -17,7 +18,8 @@ Error syntax(std::string_view why) { return {Errc::syntax, std::string(why)}; }
 
 bool is_atext(char c) {
   constexpr std::string_view others = "!#$%&'*+-/=?^_`{|}~";
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+  const bool is_utf8 = static_cast<unsigned char>(c) > 0x7F;  // RFC 6532, 3.2.
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || is_utf8 ||
          others.find(c) != std::string_view::npos;
 }
 
@@ -26,10 +28,6 @@ bool is_dot_atom(std::string_view text) {
   if (text.empty() || text.front() == '.' || text.back() == '.') return false;
   if (text.find("..") != std::string_view::npos) return false;
   return std::all_of(text.begin(), text.end(), [](char c) { return c == '.' || is_atext(c); });
-}
-
-bool is_printable(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c <= 0x7E; });
 }
 
 // What a quoted-string (RFC 5322, 3.2.4) says, none where TEXT is not one.
@@ -61,7 +59,7 @@ Result<MailAddress> MailAddress::parse(std::string_view text) {
   if (at == std::string_view::npos) return syntax("has no \"@\"");
   std::string local(text.substr(0, at));
   const std::string_view domain = text.substr(at + 1);
-  if (!is_printable(local)) return syntax("has a local part with other than printable ASCII");
+  if (!is_printable(local)) return syntax("has a local part with other than printable characters");
   if (auto said = unquote(local)) {
     local = *std::move(said);
   } else if (local.find('@') != std::string::npos) {

@@ -12,11 +12,12 @@ namespace tlsrpt::policy {
 class MailAddress {
  public:
   // TEXT as local part, "@" and domain. A local part that is neither a dot-atom nor a quoted-string
-  // but has only printable ASCII characters and blanks is taken and quoted ("a,b@x.example" becomes
-  // "\"a,b\"@x.example"), since RFC 6068 hands it over unquoted. Errc::syntax: control characters,
-  // other than ASCII (SMTPUTF8) in the local part, an empty or unquoted "@" in it, no domain name
-  // behind the last "@" (an address literal is none), more than 64 octets in the local part or more
-  // than 254 in all.
+  // but has only printable characters and blanks is taken and quoted ("a,b@x.example" becomes
+  // "\"a,b\"@x.example"), since RFC 6068 hands it over unquoted. The local part may be UTF-8 (RFC
+  // 6532, 3.2); it stays as it is, whatever its normal form: it is for its own domain to compare.
+  // Errc::syntax: control and invisible characters in the local part, an empty or unquoted "@" in
+  // it, no domain name behind the last "@" (an address literal is none), more than 64 octets in the
+  // local part or more than 254 in all.
   static Result<MailAddress> parse(std::string_view text);
 
   // With the local part quoted only where it has to be, the domain as A-labels.

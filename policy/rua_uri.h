@@ -1,7 +1,8 @@
 // RuaUri: a place that reports are sent to, as a `rua` field of a TLSRPT record names it.
 //
 // RFC 8460, 3: only mailto (RFC 6068) and https. The text was chosen by a stranger: what comes out
-// here holds printable ASCII only and can put nothing into a header, an argument or a request line.
+// here is printable, beyond ASCII only in the local part of an address (RFC 6532), and can put
+// nothing into a header, an argument or a request line.
 #pragma once
 
 #include <compare>

@@ -114,4 +114,11 @@ std::string escape_untrusted(std::string_view text) {
   return out;
 }
 
+bool is_printable(std::string_view text) { return escape_untrusted(text) == text; }
+
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
 }  // namespace tlsrpt::policy

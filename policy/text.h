@@ -23,6 +23,10 @@ bool is_utf8(std::string_view text);
 // other invisible format characters, line separators, and bytes that are not UTF-8 become `\u{..}`
 // (hexadecimal; the byte's value where it is not UTF-8). A backslash stays as it is.
 std::string escape_untrusted(std::string_view text);
+// Whether escape_untrusted() has nothing to do: printable text in UTF-8, on one line.
+bool is_printable(std::string_view text);
+// Whether TEXT holds ASCII characters only.
+bool is_ascii(std::string_view text);
 
 // The whole of TEXT as a decimal number, none for anything else (sign, blank, overflow).
 template <class Number>

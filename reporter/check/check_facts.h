@@ -80,6 +80,7 @@ struct CheckFacts {
   std::string mail_transport;
   std::string transport_problem;
   std::string mail_from;
+  char verp_delimiter = '\0';  // None: reports have no senders of their own.
   std::string contact_info;
   std::string dkim_domain;  // Empty: we do not sign.
   std::vector<DkimKeyFacts> dkim_keys;

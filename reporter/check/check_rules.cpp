@@ -9,6 +9,7 @@
 #include "policy/text.h"
 #include "reporter/check/check_milter.h"
 #include "reporter/check/dkim_rules.h"
+#include "reporter/check/mail_rules.h"
 #include "reporter/check/postfix_mend.h"
 #include "reporter/postfix/relay_hosts.h"
 
@@ -406,6 +407,10 @@ bool sends_by_known_postfix(const CheckFacts& facts) {
   return leaves_by_local_postfix(facts) && knows_postfix(facts);
 }
 
+bool has_verp(const CheckFacts& facts) {
+  return facts.verp_delimiter != '\0' && knows_postfix(facts);
+}
+
 bool signs(const CheckFacts& facts) { return !facts.dkim_domain.empty(); }
 
 bool signs_or_knows_postfix(const CheckFacts& facts) {
@@ -433,6 +438,9 @@ constexpr auto table = std::to_array<Check>({
      signs_or_knows_postfix, check_signature},
     {"dkim-record", "recipients find the keys that sign reports", signs, check_dkim_records},
     {"mail-transport", "reports by mail can be handed over", always, check_transport},
+    {"bounces", "bounces of reports find their way", has_verp, check_bounces},
+    {"smtputf8", "addresses beyond ASCII are mailed to where that is offered",
+     sends_by_known_postfix, check_smtputf8},
     {"store", "the store can be written", always, check_store},
     {"resolver", "the resolver does for DANE", has_dane, check_resolver},
     {"clock", "the clock is right", always, check_clock},

@@ -28,7 +28,7 @@ namespace {
 
 using policy::Errc;
 
-constexpr std::array<std::string_view, 25> parameters{"compatibility_level",
+constexpr std::array<std::string_view, 30> parameters{"compatibility_level",
                                                       "config_directory",
                                                       "content_filter",
                                                       "default_transport",
@@ -37,9 +37,11 @@ constexpr std::array<std::string_view, 25> parameters{"compatibility_level",
                                                       "maillog_file",
                                                       "milter_default_action",
                                                       "multi_instance_directories",
+                                                      "mydestination",
                                                       "non_smtpd_milters",
                                                       "queue_directory",
                                                       "receive_override_options",
+                                                      "recipient_delimiter",
                                                       "sender_dependent_default_transport_maps",
                                                       "smtp_dns_support_level",
                                                       "smtp_enforce_tls",
@@ -50,9 +52,12 @@ constexpr std::array<std::string_view, 25> parameters{"compatibility_level",
                                                       "smtp_tlsrpt_socket_name",
                                                       "smtp_use_tls",
                                                       "smtpd_milters",
+                                                      "smtputf8_enable",
                                                       "syslog_name",
                                                       "tls_required_enable",
-                                                      "transport_maps"};
+                                                      "transport_maps",
+                                                      "virtual_alias_domains",
+                                                      "virtual_mailbox_domains"};
 
 bool is_word(const std::vector<std::string>& values, std::string_view word) {
   return values.size() == 1 && values.front() == word;
@@ -228,6 +233,7 @@ policy::Result<CheckFacts> gather_facts(const CommandContext& context) {
   facts.config_file = context.line.config_file;
   facts.now = context.clock.now();
   facts.mail_from = settings.mail_from;
+  facts.verp_delimiter = settings.verp_delimiter;
   facts.mail_transport = settings.mail_transport;
   facts.transport_problem = transport_problem(settings.mail_transport);
   facts.milter_socket = settings.milter_socket;

@@ -1,6 +1,5 @@
 #include "reporter/deliver/mail_sender.h"
 
-#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -14,8 +13,7 @@ namespace tlsrpt::reporter {
 
 bool is_envelope_address(std::string_view text) {
   constexpr std::size_t max_length = 320;  // RFC 5321, 4.5.3.1: 64 + 1 + 255.
-  if (text.empty() || text.size() > max_length) return false;
-  return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+  return !text.empty() && text.size() <= max_length && policy::is_printable(text);
 }
 
 policy::Result<MailTransport> load_mail_transport(const Settings& settings) {

@@ -33,7 +33,7 @@ struct OutgoingMail {
   std::string sender;     // Envelope sender, an addr-spec; empty: that of the transport.
 };
 
-// Whether TEXT can stand in an envelope at all: printable ASCII of at most 320 octets. Recipients
+// Whether TEXT can stand in an envelope at all: printable text of at most 320 octets. Recipients
 // were parsed from a URI long before; this is the last gate before a program or a server.
 bool is_envelope_address(std::string_view text);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <new>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -15,6 +16,15 @@ namespace {
 constexpr auto verbs = std::to_array<std::string_view>(
     {"EHLO", "HELO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "RSET", "NOOP"});
 
+// Whether LINE of a reply to EHLO, "250-KEYWORD ...", offers SMTPUTF8 (RFC 6531, 3.1), in the upper
+// case by which libcurl knows it, too.
+bool is_smtputf8(std::string_view line) {
+  constexpr std::size_t code = 4;
+  if (line.size() < code) return false;
+  const std::string_view offer = line.substr(code);
+  return offer.substr(0, offer.find_first_of(" \r\n")) == "SMTPUTF8";
+}
+
 }  // namespace
 
 // What was said, as far as it tells how to judge a failure.
@@ -23,12 +33,16 @@ struct SmtpSender::Dialogue {
   std::string stage;      // The verb that was sent last; "greeting" before, "message" after DATA.
   std::string reply;      // What came after it.
   bool quitting = false;  // libcurl says QUIT by itself; that is no part of the matter.
+  std::optional<bool> offers_smtputf8;  // None: no EHLO was said.
+  bool says_smtputf8 = false;           // With MAIL.
+  bool wants_smtputf8 = false;
   std::array<char, CURL_ERROR_SIZE> error{};
   std::chrono::steady_clock::time_point deadline;
 
   void start_stage(std::string_view name) {
     stage = name;
     reply.clear();
+    if (name == "EHLO") offers_smtputf8 = false;
   }
   void sent(std::string_view line) {
     const std::string_view verb = line.substr(0, line.find_first_of(" \r\n"));
@@ -36,9 +50,11 @@ struct SmtpSender::Dialogue {
     // What follows AUTH in lines of its own is no verb, and nobody's business (RFC 4954, 4).
     const bool is_verb = std::find(verbs.begin(), verbs.end(), verb) != verbs.end();
     if (is_verb) start_stage(verb);
+    if (verb == "MAIL") says_smtputf8 = line.ends_with(" SMTPUTF8\r\n");
     if (!is_verb && !quitting) reply.clear();
   }
   void received(std::string_view line) {
+    if (stage == "EHLO" && is_smtputf8(line)) offers_smtputf8 = true;
     if (quitting || reply.size() > max_outcome_text) return;
     reply.append(line.substr(0, max_outcome_text));
   }
@@ -54,6 +70,8 @@ namespace {
 template <class Dialogue>
 std::size_t read_message(char* buffer, std::size_t size, std::size_t count, void* user) noexcept {
   auto* dialogue = static_cast<Dialogue*>(user);
+  // A server behind the same name that does not offer what the one before it did.
+  if (dialogue->wants_smtputf8 && !dialogue->says_smtputf8) return CURL_READFUNC_ABORT;
   const std::size_t length = std::min(size * count, dialogue->message.size());
   std::copy_n(dialogue->message.data(), length, buffer);
   dialogue->message.remove_prefix(length);
@@ -154,23 +172,15 @@ void SmtpSender::set_security(Tls tls) {
   set_if(CURLOPT_PASSWORD, security_.password);
 }
 
-void SmtpSender::set_options(const OutgoingMail& mail, Tls tls, bool fresh, Dialogue& dialogue) {
+void SmtpSender::set_connection(Tls tls, bool fresh, Dialogue& dialogue) {
   CURL* curl = handle_.get();
   curl_easy_reset(curl);  // Keeps connections.
-  recipients_ = append(nullptr, "<" + mail.recipient + ">");
   curl_easy_setopt(curl, CURLOPT_URL, url_.c_str());
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp");
   curl_easy_setopt(curl, CURLOPT_PROXY, "");
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   set_security(tls);
   curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L);
-  const std::string& sender = mail.sender.empty() ? mail_from_ : mail.sender;
-  curl_easy_setopt(curl, CURLOPT_MAIL_FROM, ("<" + sender + ">").c_str());
-  curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, recipients_.get());
-  curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
-  curl_easy_setopt(curl, CURLOPT_READFUNCTION, &read_message<Dialogue>);
-  curl_easy_setopt(curl, CURLOPT_READDATA, &dialogue);
-  curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(mail.message.size()));
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &drop_body);
   curl_easy_setopt(curl, CURLOPT_VERBOSE, 1L);
   curl_easy_setopt(curl, CURLOPT_DEBUGFUNCTION, &listen_in<Dialogue>);
@@ -184,18 +194,58 @@ void SmtpSender::set_options(const OutgoingMail& mail, Tls tls, bool fresh, Dial
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, in_milliseconds(left));
 }
 
-CURLcode SmtpSender::attempt(const OutgoingMail& mail, Tls tls, bool fresh, Dialogue& dialogue) {
+void SmtpSender::set_message(const OutgoingMail& mail, Dialogue& dialogue) {
+  CURL* curl = handle_.get();
+  recipients_ = append(nullptr, "<" + mail.recipient + ">");
+  const std::string& sender = mail.sender.empty() ? mail_from_ : mail.sender;
+  curl_easy_setopt(curl, CURLOPT_MAIL_FROM, ("<" + sender + ">").c_str());
+  curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, recipients_.get());
+  curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+  curl_easy_setopt(curl, CURLOPT_READFUNCTION, &read_message<Dialogue>);
+  curl_easy_setopt(curl, CURLOPT_READDATA, &dialogue);
+  curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(mail.message.size()));
+  dialogue.message = mail.message;
+  dialogue.wants_smtputf8 = !policy::is_ascii(mail.recipient);
+}
+
+CURLcode SmtpSender::attempt(Task task, const OutgoingMail& mail, Tls tls, bool fresh,
+                             Dialogue& dialogue) {
   const auto deadline = dialogue.deadline;
   dialogue = Dialogue{};
-  dialogue.message = mail.message;
   dialogue.start_stage("greeting");
   dialogue.deadline = deadline;
-  set_options(mail, tls, fresh, dialogue);
+  set_connection(tls, fresh, dialogue);
+  if (task == Task::hand_over) {
+    set_message(mail, dialogue);
+  } else {
+    curl_easy_setopt(handle_.get(), CURLOPT_CUSTOMREQUEST, "NOOP");
+    curl_easy_setopt(handle_.get(), CURLOPT_NOBODY, 1L);
+  }
   const CURLcode code = curl_easy_perform(handle_.get());
   // The handle must not point to what goes out of scope.
   curl_easy_setopt(handle_.get(), CURLOPT_ERRORBUFFER, nullptr);
   curl_easy_setopt(handle_.get(), CURLOPT_DEBUGDATA, nullptr);
   curl_easy_setopt(handle_.get(), CURLOPT_VERBOSE, 0L);
+  offers_smtputf8_ = dialogue.offers_smtputf8.value_or(offers_smtputf8_);
+  return code;
+}
+
+CURLcode SmtpSender::perform(Task task, const OutgoingMail& mail, Dialogue& dialogue) {
+  const auto tls = tls_fails_ ? Tls::none : Tls::as_configured;
+  CURLcode code = attempt(task, mail, tls, false, dialogue);
+  long connects = 0;
+  curl_easy_getinfo(handle_.get(), CURLINFO_NUM_CONNECTS, &connects);
+
+  // A kept connection that the server has closed, or closes with 421, says nothing.
+  const bool stale = code != CURLE_OK && connects == 0 && dialogue.stage != "message" &&
+                     (dialogue.code() == 0 || dialogue.code() == 421) &&
+                     code != CURLE_OPERATION_TIMEDOUT;
+  if (stale) code = attempt(task, mail, tls, true, dialogue);
+  if (tls == Tls::as_configured && security_.level == SmtpTlsLevel::may &&
+      is_tls_failure(code, dialogue.stage)) {
+    tls_fails_ = true;
+    code = attempt(task, mail, Tls::none, true, dialogue);
+  }
   return code;
 }
 
@@ -205,23 +255,22 @@ DeliveryOutcome SmtpSender::send(const OutgoingMail& mail) {
   }
   Dialogue dialogue;
   dialogue.deadline = std::chrono::steady_clock::now() + timeouts_.total;
-  const auto tls = tls_fails_ ? Tls::none : Tls::as_configured;
-  CURLcode code = attempt(mail, tls, false, dialogue);
-  long connects = 0;
-  curl_easy_getinfo(handle_.get(), CURLINFO_NUM_CONNECTS, &connects);
-
-  // A kept connection that the server has closed, or closes with 421, says nothing.
-  const bool stale = code != CURLE_OK && connects == 0 && dialogue.stage != "message" &&
-                     (dialogue.code() == 0 || dialogue.code() == 421) &&
-                     code != CURLE_OPERATION_TIMEDOUT;
-  if (stale) code = attempt(mail, tls, true, dialogue);
-  if (tls == Tls::as_configured && security_.level == SmtpTlsLevel::may &&
-      is_tls_failure(code, dialogue.stage)) {
-    tls_fails_ = true;
-    code = attempt(mail, Tls::none, true, dialogue);
+  if (!policy::is_ascii(mail.recipient)) {
+    const CURLcode code = perform(Task::greet, mail, dialogue);
+    // Whatever it says to NOOP, it has said what it offers.
+    const bool answered = dialogue.stage == "NOOP" && dialogue.code() > 0;
+    if (code != CURLE_OK && !answered) return judge(code, dialogue);
+    if (!offers_smtputf8_) {
+      return permanent_outcome(url_ +
+                               " does not offer SMTPUTF8 (RFC 6531), which the local part "
+                               "of this address needs");
+    }
   }
-  if (code == CURLE_OK) return delivered_outcome();
+  return judge(perform(Task::hand_over, mail, dialogue), dialogue);
+}
 
+DeliveryOutcome SmtpSender::judge(CURLcode code, const Dialogue& dialogue) const {
+  if (code == CURLE_OK) return delivered_outcome();
   if (dialogue.code() < 400 || dialogue.code() > 599 || code == CURLE_OPERATION_TIMEDOUT) {
     std::string detail = dialogue.error.data();
     if (detail.empty()) detail = curl_easy_strerror(code);

@@ -3,8 +3,9 @@
 // At SmtpTlsLevel::may, STARTTLS is used where offered, without verification; where it fails the
 // message goes in clear: reports are delivered in spite of TLS failures (RFC 8460, 3 and 5.3). At
 // the other levels nothing goes in clear, for those who submit with AUTH or a certificate
-// (RFC 4954, RFC 6409). The connection is kept for the next message. Proxies of the environment are
-// not used.
+// (RFC 4954, RFC 6409). An address with UTF-8 in its local part goes only where SMTPUTF8 is offered
+// (RFC 6531, 3.1). The connection is kept for the next message. Proxies of the environment are not
+// used.
 #pragma once
 
 #include <chrono>
@@ -28,23 +29,30 @@ class SmtpSender : public MailSender {
 
   // Permanent: 5xx to MAIL, RCPT, DATA or the message. A 5xx greeting or EHLO reply speaks of us or
   // of the moment, not of this message: temporary, as are 4xx, time-outs and lost connections.
+  // Permanent, too, where the recipient needs SMTPUTF8 and the server does not offer it.
   DeliveryOutcome send(const OutgoingMail& mail) override;
 
  private:
   enum class Tls { as_configured, none };
+  enum class Task { greet, hand_over };  // The first learns what the server offers.
   struct Dialogue;
 
-  CURLcode attempt(const OutgoingMail& mail, Tls tls, bool fresh, Dialogue& dialogue);
+  // TASK, on a new connection where the kept one is stale, and without TLS where that fails.
+  CURLcode perform(Task task, const OutgoingMail& mail, Dialogue& dialogue);
+  CURLcode attempt(Task task, const OutgoingMail& mail, Tls tls, bool fresh, Dialogue& dialogue);
   void set_security(Tls tls);
-  void set_options(const OutgoingMail& mail, Tls tls, bool fresh, Dialogue& dialogue);
+  void set_connection(Tls tls, bool fresh, Dialogue& dialogue);
+  void set_message(const OutgoingMail& mail, Dialogue& dialogue);
+  DeliveryOutcome judge(CURLcode code, const Dialogue& dialogue) const;
 
   std::string url_;
   std::string mail_from_;
   SmtpSecurity security_;
   SmtpTimeouts timeouts_;
   CurlEasy handle_;
-  CurlList recipients_;     // The handle points to it while it works.
-  bool tls_fails_ = false;  // Seen once; the next message does not try again.
+  CurlList recipients_;           // The handle points to it while it works.
+  bool tls_fails_ = false;        // Seen once; the next message does not try again.
+  bool offers_smtputf8_ = false;  // The server of the kept connection.
 };
 
 }  // namespace tlsrpt::reporter

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 
+#include "policy/text.h"
 #include "policy/vocabulary.h"
 #include "reporter/report/base64.h"
 #include "reporter/report/gzip.h"
@@ -31,12 +32,12 @@ bool is_header_word(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7F'; });
 }
 
-// An addr-spec may have blanks inside of a quoted local part.
+// An addr-spec may have blanks inside of a quoted local part, and UTF-8 (RFC 6532, 3.2).
 bool is_header_address(std::string_view text) {
   const std::size_t at = text.rfind('@');
   return at != std::string_view::npos && at > 0 && at + 1 < text.size() &&
          text.size() <= max_header_text && text.front() != ' ' && text.back() != ' ' &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < '\x7F'; });
+         policy::is_printable(text);
 }
 
 // "NAME: VALUE", folded at blanks of VALUE where the line would be longer than wanted (RFC 5322,

@@ -1,6 +1,5 @@
 // Any bytes as an item of a rua list: what comes out is printable, and its canonical form is read
 // back as the same destination.
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -20,19 +19,18 @@ void require(bool condition) {
   if (!condition) std::abort();
 }
 
-bool is_printable(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c <= 0x7E; });
-}
-
 void check(const RuaUri& uri) {
-  require(is_printable(uri.target) && is_printable(uri.host));
+  require(tlsrpt::policy::is_printable(uri.target) && tlsrpt::policy::is_ascii(uri.host));
+  const bool is_mail = uri.scheme == RuaScheme::mailto;
+  require(is_mail || tlsrpt::policy::is_ascii(uri.target));
   require(!uri.host.empty() && uri.port != 0);
   const std::string canonical = uri.text();
   // It can stand in a rua list again.
+  require(tlsrpt::policy::is_ascii(canonical));
   require(canonical.find_first_of(" ,;!") == std::string::npos);
   const auto again = tlsrpt::policy::parse_destination(canonical);
   require(again.ok() && *again == uri && again->text() == canonical);
-  if (uri.scheme == RuaScheme::https) {
+  if (!is_mail) {
     require(uri.target.starts_with("https://"));
     require(uri.target.find_first_of(" \"<>\\^`{|}#") == std::string::npos);
     if (uri.host_address()) return;

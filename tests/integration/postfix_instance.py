@@ -145,8 +145,8 @@ class Postfix:
                  main_cf=NAMES, master_cf=""):
         """`milters`: what smtpd_milters and non_smtpd_milters are set to.
 
-        `main_cf`: further lines, among them the names of the host, maybe test_transport_maps;
-        `master_cf`: likewise.
+        `main_cf`: further lines, among them the names of the host, which go before those of
+        MAIN_CF; `master_cf`: likewise.
         Which Postfix it is, postfix_chroot.version() says.
         """
         self.place = place
@@ -161,8 +161,7 @@ class Postfix:
             self.prefix = postfix_chroot.inside(
                 postfix_chroot.postfix_chroot(postfix_chroot.version()), self.shared_folder(),
                 self.folder / "queue/etc/resolv.conf")
-        self._make_folders(ca_file, tls_policy)
-        self.append("main.cf", main_cf)
+        self._make_folders(ca_file, tls_policy, main_cf)
         self.append("master.cf", master_cf)
         if milters:
             self.append("main.cf", MILTERS.format(milters=", ".join(milters)))
@@ -179,15 +178,18 @@ class Postfix:
         """What this Postfix shares with the rest of the test, whose parts lie beside it."""
         return self.folder.parent
 
-    def _make_folders(self, ca_file, tls_policy):
+    def _make_folders(self, ca_file, tls_policy, main_cf):
         owner = pwd.getpwnam("postfix")
         for name in ("config", "queue/etc", "data", "log"):
             (self.folder / name).mkdir(parents=True)
         os.chown(self.folder / "data", owner.pw_uid, owner.pw_gid)
         (self.folder / "data").chmod(0o700)
-        (self.config / "main.cf").write_text(MAIN_CF.format(
-            folder=self.folder, sending=self.place.sending, ca_file=ca_file,
-            backoff=MINIMAL_BACKOFF))
+        usual = MAIN_CF.format(folder=self.folder, sending=self.place.sending, ca_file=ca_file,
+                               backoff=MINIMAL_BACKOFF)
+        own = {name_of(line) for line in main_cf.splitlines()}
+        # Each once: of a second one each command warns, to a terminal that nobody reads.
+        (self.config / "main.cf").write_text(main_cf + "".join(
+            f"{line}\n" for line in usual.splitlines() if name_of(line) not in own))
         (self.config / "master.cf").write_text(
             MASTER_CF.format(address=self.place.address, port=self.place.port))
         (self.config / "tls_policy").write_text(tls_policy)
@@ -289,6 +291,11 @@ class Postfix:
             lambda: all(re.search(rf" {identity}: to=<.* status=", self.log_text()[known:])
                         for identity in identities), "deferred mail to be tried again")
         self.wait_until_delivered()
+
+
+def name_of(line):
+    """The parameter that a line of main.cf sets."""
+    return line.partition("=")[0].strip()
 
 
 def must(answer):

@@ -66,15 +66,30 @@ TEST(MailAddress, WhatIsNoAddressIsRefused) {
   bad("a@192.0.2.1", "no usable domain");
   bad("a@x..example", "no usable domain");
   bad("a@x.example>", "no usable domain");
-  bad("a@x.example\r\nBcc: b@y.example", "printable ASCII");
+  bad("a@x.example\r\nBcc: b@y.example", "printable characters");
   bad("a@x.example\r\nBcc: b", "no usable domain");
-  bad("a\r\nBcc: b@x.example", "printable ASCII");
-  bad("a\tb@x.example", "printable ASCII");
-  bad("\x7F@x.example", "printable ASCII");
-  bad("\"a\nb\"@x.example", "printable ASCII");
-  bad(std::string_view("a\0b@x.example", 13), "printable ASCII");
+  bad("a\r\nBcc: b@x.example", "printable characters");
+  bad("a\tb@x.example", "printable characters");
+  bad("\x7F@x.example", "printable characters");
+  bad("\"a\nb\"@x.example", "printable characters");
+  bad(std::string_view("a\0b@x.example", 13), "printable characters");
   bad(std::string_view("a@x\0.example", 12), "no usable domain");
-  bad("ü@x.example", "printable ASCII");
+}
+
+// RFC 6532, 3.2, and what could deceive whoever sees it.
+TEST(MailAddress, LocalPartsMayBeUtf8) {
+  good("ü@x.example", "ü@x.example");
+  good("用户.甲@x.example", "用户.甲@x.example");
+  good("a ü@x.example", "\"a ü\"@x.example");
+  good("\"ü\"@x.example", "ü@x.example");
+  bad("\xFC@x.example", "printable characters");
+  bad("\xC3@x.example", "printable characters");
+  bad("a\u0085b@x.example", "printable characters");
+  bad("a\u2028b@x.example", "printable characters");
+  bad("a\u202Eb@x.example", "printable characters");
+  bad("\xC0\xAFx@x.example", "printable characters");
+  EXPECT_TRUE(MailAddress::parse("üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüü@x.example").ok());
+  bad("üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüa@x.example", "64 octets");
 }
 
 TEST(MailAddress, LimitsAreThoseOfSmtp) {

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include "policy/text.h"
 
 namespace tlsrpt::policy {
 namespace {
@@ -20,8 +20,8 @@ std::vector<std::string> targets(const RuaReading& reading) {
 void check_invariants(const RuaReading& reading) {
   EXPECT_FALSE(reading.uris.empty() && reading.warnings.empty());
   for (const RuaUri& uri : reading.uris) {
-    EXPECT_TRUE(std::all_of(uri.target.begin(), uri.target.end(),
-                            [](char c) { return c >= 0x20 && c <= 0x7E; }));
+    EXPECT_TRUE(is_printable(uri.target));
+    EXPECT_TRUE(is_ascii(uri.text()));
     const auto again = parse_destination(uri.text());
     ASSERT_TRUE(again.ok()) << again.error().message();
     EXPECT_EQ(*again, uri);
@@ -67,6 +67,8 @@ TEST(RuaUri, MailtoIsAnAddress) {
   good("mailto:TLS-RPT+x@A.Example", "TLS-RPT+x@a.example", "mailto:TLS-RPT+x@a.example");
   good("mailto:a@x%2Eexample", "a@x.example", "mailto:a@x.example");
   good("mailto:a@b%C3%BCcher.example", "a@xn--bcher-kva.example", "mailto:a@xn--bcher-kva.example");
+  // RFC 6068, 2: UTF-8, percent-encoded.
+  good("mailto:%C3%BC+x@x.example", "ü+x@x.example", "mailto:%C3%BC+x@x.example");
   const auto uri = parse_destination("mailto:a@x.example");
   ASSERT_TRUE(uri.ok());
   EXPECT_EQ(uri->scheme, RuaScheme::mailto);
@@ -165,12 +167,13 @@ TEST(RuaUri, PercentIsDecodedOnce) {
 
 // Requirements 1.13.
 TEST(RuaUri, AddressesThatCouldInjectAreRefused) {
-  bad("mailto:a%0D%0ABcc:b@x.example", RuaFault::bad_address, "printable ASCII");
-  bad("mailto:a%0Ab@x.example", RuaFault::bad_address, "printable ASCII");
-  bad("mailto:a%00b@x.example", RuaFault::bad_address, "printable ASCII");
-  bad("mailto:a%09b@x.example", RuaFault::bad_address, "printable ASCII");
-  bad("mailto:a%7Fb@x.example", RuaFault::bad_address, "printable ASCII");
-  bad("mailto:%C3%BC@x.example", RuaFault::bad_address, "printable ASCII");
+  bad("mailto:a%0D%0ABcc:b@x.example", RuaFault::bad_address, "printable characters");
+  bad("mailto:a%0Ab@x.example", RuaFault::bad_address, "printable characters");
+  bad("mailto:a%00b@x.example", RuaFault::bad_address, "printable characters");
+  bad("mailto:a%09b@x.example", RuaFault::bad_address, "printable characters");
+  bad("mailto:a%7Fb@x.example", RuaFault::bad_address, "printable characters");
+  bad("mailto:%FC@x.example", RuaFault::bad_address, "printable characters");
+  bad("mailto:a%E2%80%AEb@x.example", RuaFault::bad_address, "printable characters");
   bad("mailto:a@x.example%0D%0ABcc:b", RuaFault::bad_address, "no usable domain");
   bad("mailto:a@x%00.example", RuaFault::bad_address, "no usable domain");
   bad("mailto:a@[192.0.2.1]", RuaFault::bad_address, "address literal");

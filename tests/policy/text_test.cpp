@@ -16,6 +16,15 @@ TEST(Text, EscapesWhatCouldDeceiveATerminal) {
   EXPECT_EQ(escape_untrusted(std::string_view("\0", 1)), "\\u{0}");
 }
 
+TEST(Text, KnowsWhatNeedsNoEscape) {
+  EXPECT_TRUE(is_printable("a ü 甲\\"));
+  for (const char* bad : {"a\tb", "\n", "\x7F", "\xFC", "\u0085", "\u202E"}) {
+    EXPECT_FALSE(is_printable(bad));
+  }
+  EXPECT_TRUE(is_ascii("a\n\x7F"));
+  EXPECT_FALSE(is_ascii("aü"));
+}
+
 TEST(Text, NumbersMustBeTheWholeText) {
   EXPECT_EQ(parse_number<unsigned>("42"), 42U);
   for (const char* bad : {"", "-1", "+1", " 1", "1 ", "0x1", "99999999999"}) {

@@ -15,6 +15,7 @@ writes `log` (one line an event: session number, space, event) and the messages 
 --client-ca FILE     wants a certificate of the client that FILE vouches for
 --auth USER:PASSWORD offers AUTH behind STARTTLS and takes mail from that user only, by
                      --mechanisms "PLAIN LOGIN"
+--offer KEYWORD      offers that with EHLO, too
 --port N             listens there instead of at a port that is free
 --idle-close N       closes each connection after its Nth message (without a word)
 """
@@ -42,7 +43,7 @@ class Server:
         self.directory = pathlib.Path(options.directory)
         self.replies = dict(item.split("=", 1) for item in options.reply)
         self.lock = threading.Lock()
-        self.log_file = open(self.directory / "log", "a", encoding="latin-1", newline="\n")
+        self.log_file = open(self.directory / "log", "a", encoding="utf-8", newline="\n")
         self.seen = {}
         self.messages = 0
         self.context = None
@@ -131,7 +132,7 @@ class Session:
         self.answer("greeting", "220 test.example ESMTP")
         while True:
             line = self.line()
-            self.server.log(self.number, "C " + line.decode("latin-1"))
+            self.server.log(self.number, "C " + line.decode("utf-8", "replace"))
             verb = line.split(b" ")[0].upper().decode("latin-1")
             if verb == "EHLO":
                 offers = ["250-test.example", "250-SIZE 10000000"]
@@ -139,6 +140,7 @@ class Session:
                     offers.append("250-STARTTLS")
                 if self.server.options.auth and self.encrypted:
                     offers.append("250-AUTH " + self.server.options.mechanisms)
+                offers += [f"250-{offer}" for offer in self.server.options.offer]
                 self.answer("EHLO", "\\n".join(offers + ["250 8BITMIME"]))
             elif verb == "STARTTLS":
                 self.start_tls()
@@ -210,6 +212,7 @@ def main():
     parser.add_argument("--client-ca")
     parser.add_argument("--auth")
     parser.add_argument("--mechanisms", default="PLAIN LOGIN")
+    parser.add_argument("--offer", action="append", default=[])
     parser.add_argument("--idle-close", type=int, default=0)
     server = Server(parser.parse_args())
     listener = socket.create_server(("127.0.0.1", server.options.port))

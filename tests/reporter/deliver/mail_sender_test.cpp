@@ -44,11 +44,12 @@ TEST(MailSender, ThePasswordIsTheFirstLineOfItsFile) {
   EXPECT_FALSE(load_mail_transport(settings).ok());
 }
 
-TEST(MailSender, EnvelopeAddressesArePrintableAscii) {
-  for (const char* good : {"a@b.example", "-x@b.example", "\"a b\"@c.example"}) {
+TEST(MailSender, EnvelopeAddressesArePrintable) {
+  for (const char* good : {"a@b.example", "-x@b.example", "\"a b\"@c.example", "ü@c.example"}) {
     EXPECT_TRUE(is_envelope_address(good)) << good;
   }
-  for (const char* bad : {"", "a\r\nb@c.example", "\xC3\xBC@c.example", "a\x7F@c.example"}) {
+  for (const char* bad :
+       {"", "a\r\nb@c.example", "\xFC@c.example", "a\u202E@c.example", "a\x7F@c.example"}) {
     EXPECT_FALSE(is_envelope_address(bad)) << bad;
   }
   EXPECT_FALSE(is_envelope_address(std::string_view("a\0@b", 4)));

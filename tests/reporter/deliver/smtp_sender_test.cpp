@@ -1,5 +1,6 @@
 #include "reporter/deliver/smtp_sender.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -16,6 +17,8 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::HasSubstr;
+using ::testing::Not;
 using testing_support::ServerProcess;
 using testing_support::TempDir;
 
@@ -268,6 +271,66 @@ TEST_F(SmtpSenderTest, RefusesARecipientThatCouldBeACommand) {
   const auto outcome = sender.send({message, "a@b.example>\r\nRCPT TO:<c@d.example", "", ""});
   EXPECT_EQ(outcome.kind, OutcomeKind::permanent);
   EXPECT_EQ(server.connections(), 0U);
+}
+
+// RFC 6531, 3.1: only where the server offers it, and said with MAIL.
+class SmtpUtf8Test : public SmtpSenderTest {
+ protected:
+  const OutgoingMail utf8_{"To: ü@receiver.example\r\n\r\n", "ü@receiver.example", "unused.eml",
+                           ""};
+};
+
+TEST_F(SmtpUtf8Test, ALocalPartInUtf8GoesWhereSmtputf8IsOffered) {
+  const SmtpServer server({"--offer", "SMTPUTF8"});
+  auto sender = sender_for(server);
+  for (int i = 1; i <= 2; ++i) {
+    const auto outcome = sender.send(utf8_);
+    EXPECT_TRUE(outcome.delivered()) << outcome.text;
+    EXPECT_EQ(server.message(i), utf8_.message);
+  }
+  EXPECT_EQ(server.connections(), 1U);
+  EXPECT_THAT(server.log(), HasSubstr(" SMTPUTF8\n"));
+  EXPECT_THAT(server.log(), HasSubstr("C RCPT TO:<ü@receiver.example>\n"));
+  // What needs none has none.
+  EXPECT_TRUE(sender.send(mail).delivered());
+  const std::string log = server.log();
+  EXPECT_EQ(log.find(" SMTPUTF8", log.rfind("C MAIL")), std::string::npos);
+}
+
+TEST_F(SmtpUtf8Test, NoneGoesToAServerWithoutSmtputf8) {
+  for (const auto& script :
+       {std::vector<std::string>{}, {"--offer", "XSMTPUTF8"}, {"--reply", "EHLO=502 what?"}}) {
+    const SmtpServer server(script);
+    auto sender = sender_for(server);
+    EXPECT_TRUE(sender.send(mail).delivered());
+    const auto outcome = sender.send(utf8_);
+    EXPECT_EQ(outcome.kind, OutcomeKind::permanent);
+    EXPECT_THAT(outcome.text, HasSubstr("does not offer SMTPUTF8"));
+    EXPECT_EQ(server.connections(), 1U);
+    EXPECT_THAT(server.log(), Not(HasSubstr("ü")));
+    EXPECT_TRUE(sender.send(mail).delivered()) << "others go on";
+  }
+}
+
+TEST_F(SmtpUtf8Test, WhatCameOfNoopIsNoJudgement) {
+  const SmtpServer refusing({"--offer", "SMTPUTF8", "--reply", "NOOP=502 what?"});
+  auto sender = sender_for(refusing);
+  EXPECT_TRUE(sender.send(utf8_).delivered());
+  const SmtpServer busy({"--reply", "greeting=421 too busy"});
+  auto other = sender_for(busy);
+  const auto outcome = other.send(utf8_);
+  EXPECT_EQ(outcome.kind, OutcomeKind::temporary);
+  EXPECT_TRUE(outcome.host_failed);
+}
+
+// Two servers behind one name.
+TEST_F(SmtpUtf8Test, TheServerMayBeAnotherOneByThen) {
+  const SmtpServer server(
+      {"--offer", "SMTPUTF8", "--drop", "MAIL#1", "--reply", "EHLO#2=250 other.example"});
+  auto sender = sender_for(server);
+  const auto outcome = sender.send(utf8_);
+  EXPECT_EQ(outcome.kind, OutcomeKind::temporary) << outcome.text;
+  EXPECT_EQ(server.message(1), "");
 }
 
 // A submission server (RFC 6409) that we know by its certificate.

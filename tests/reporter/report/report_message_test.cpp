@@ -172,7 +172,7 @@ TEST(ReportMessage, NothingThatStrangersChooseGetsIntoAHeader) {
   const StoredReport report = sample();
   for (const char* evil :
        {"", "a", "@", "a@", "@a", "a@b.example\r\nBcc: c@d.example", "a@b\n", "a@b.example\x7f",
-        "\xC3\xBC@b.example", " a@b.example", "a@b.example "}) {
+        "\xFC@b.example", "a\u202E@b.example", " a@b.example", "a@b.example "}) {
     MessageAddressing each = addressing(report);
     each.recipient = evil;
     EXPECT_FALSE(render_report_message(report, each).ok()) << evil;
@@ -206,6 +206,18 @@ TEST(ReportMessage, QuotedLocalPartsStayAsTheyAre) {
   const auto message = render_report_message(report, each);
   ASSERT_TRUE(message.ok());
   EXPECT_THAT(*message, HasSubstr("\r\nTo: \"a, b\"@a.example\r\n"));
+}
+
+// RFC 6532, 3.2: the field as it is, for servers with SMTPUTF8.
+TEST(ReportMessage, AddressesMayBeUtf8) {
+  const StoredReport report = sample();
+  MessageAddressing each = addressing(report);
+  each.recipient = "ü@a.example";
+  const auto message = render_report_message(report, each);
+  ASSERT_TRUE(message.ok());
+  EXPECT_THAT(*message, HasSubstr("\r\nTo: ü@a.example\r\n"));
+  each.recipient = "\xFC@a.example";
+  EXPECT_FALSE(render_report_message(report, each).ok());
 }
 
 TEST(ReportMessage, ADamagedStoredReportIsAnError) {
