@@ -1,7 +1,6 @@
 #include "milter/mail/socket_file.h"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,9 +9,9 @@
 #include <filesystem>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 #include "milter/mail/unix_address.h"
+#include "reporter/group.h"
 
 namespace tlsrpt::milter {
 namespace {
@@ -22,27 +21,8 @@ using policy::Error;
 using policy::Result;
 using policy::Status;
 
-constexpr std::size_t max_group_entry = 1024UL * 1024;
-
 Error io_error(const std::string& what, int number) {
   return {Errc::io, what + ": " + std::generic_category().message(number)};
-}
-
-Result<gid_t> look_up_group(const std::string& name) {
-  std::vector<char> buffer(4096);
-  while (true) {
-    group entry{};
-    group* found = nullptr;
-    const int problem = ::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
-    if (problem == EINTR) continue;
-    if (problem == ERANGE && buffer.size() < max_group_entry) {
-      buffer.resize(buffer.size() * 2);
-      continue;
-    }
-    if (found != nullptr) return entry.gr_gid;
-    if (problem != 0 && problem != ENOENT) return io_error("cannot look up group " + name, problem);
-    return Error(Errc::not_found, "there is no group " + name);
-  }
 }
 
 // Whether nobody listens on the socket at PATH any more. Only a refused connection proves that.
@@ -107,7 +87,7 @@ Status SocketFile::publish() {
 
 Status SocketFile::set_access() const {
   if (!options_.group.empty()) {
-    const auto wanted = look_up_group(options_.group);
+    const auto wanted = reporter::find_group(options_.group);
     if (!wanted) return wanted.error();
     struct stat status {};
     if (::lstat(temporary_.c_str(), &status) != 0) return io_error(temporary_, errno);
@@ -159,7 +139,7 @@ Status make_socket_folder(const std::string& path, uid_t owner, const std::strin
   if (::stat(folder.c_str(), &status) == 0) return policy::Unit{};
   gid_t gid = static_cast<gid_t>(-1);
   if (!group.empty()) {
-    const auto found = look_up_group(group);
+    const auto found = reporter::find_group(group);
     if (!found) return found.error();
     gid = *found;
   }

@@ -36,6 +36,16 @@ struct MilterReach {
   std::string reason;  // "Permission denied"
 };
 
+enum class Validation : std::uint8_t { not_asked, secure, insecure, failed };
+
+// The resolver that smtp(8) asks.
+struct ResolverFacts {
+  std::string file = "/etc/resolv.conf";          // In its chroot where it has one.
+  std::vector<std::string> servers;               // Their addresses, as that file has them.
+  std::vector<std::string> outside;               // The same in /etc/resolv.conf.
+  Validation validation = Validation::not_asked;  // By the first one.
+};
+
 struct PostfixFacts {
   std::string directory;
   std::string problem;  // Why it could not be asked; empty: it could.
@@ -43,6 +53,7 @@ struct PostfixFacts {
   std::vector<PostfixService> services;
   std::string group;  // The primary one of mail_owner; empty: not known.
   MilterReach milter_reach;
+  ResolverFacts resolver;
 };
 
 struct LogFacts {
@@ -51,8 +62,6 @@ struct LogFacts {
   bool is_absent = false;
   std::string closed_folder = {};  // The first one that we may not pass through; empty: none.
 };
-
-enum class Validation : std::uint8_t { not_asked, secure, insecure, failed };
 
 // One key that signs reports.
 struct DkimKeyFacts {
@@ -93,8 +102,6 @@ struct CheckFacts {
   LostDatagrams overruns;                      // Of that queue.
 
   bool is_clock_unsynchronised = false;
-  Validation validation = Validation::not_asked;  // Of the system's resolver.
-  std::string resolver;                           // Its address, or why it was not asked.
 };
 
 struct CheckFinding {

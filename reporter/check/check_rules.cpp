@@ -284,6 +284,30 @@ void check_tlsrpt_queue(const CheckFacts& facts, CheckFindings* findings) {
 
 // --- machine -----------------------------------------------------------------------------------
 
+void check_servers(const PostfixFacts& postfix, CheckFindings* findings) {
+  const ResolverFacts& resolver = postfix.resolver;
+  const bool is_chrooted = resolver.file != "/etc/resolv.conf";
+  const std::string copy = "cp /etc/resolv.conf " + resolver.file;
+  if (resolver.validation == Validation::insecure || resolver.validation == Validation::failed) {
+    std::vector<std::string> commands{"apt-get install unbound",
+                                      "echo 'nameserver 127.0.0.1' >/etc/resolv.conf"};
+    if (is_chrooted) commands.push_back(copy);
+    findings->push_back({Level::fault, "resolver",
+                         "DANE is in use, and the resolver " + resolver.servers.front() +
+                             ", which smtp(8) has from " + resolver.file + "," +
+                             (resolver.validation == Validation::failed
+                                  ? " does not answer"
+                                  : " does not say that signed answers are authentic (AD)"),
+                         std::move(commands)});
+  } else if (resolver.servers != resolver.outside) {
+    findings->push_back({Level::hint,
+                         "resolver",
+                         "smtp(8) is chrooted and asks the resolvers in " + resolver.file +
+                             ", which are not those in /etc/resolv.conf",
+                         {copy, reload_of(postfix)}});
+  }
+}
+
 void check_resolver(const CheckFacts& facts, CheckFindings* findings) {
   for (const PostfixFacts& postfix : facts.postfix) {
     if (!uses_dane(postfix)) continue;
@@ -295,16 +319,7 @@ void check_resolver(const CheckFacts& facts, CheckFindings* findings) {
            "are not looked up",
            {postconf_of(postfix) + " -e smtp_dns_support_level=dnssec", reload_of(postfix)}});
     }
-    if (facts.validation == Validation::insecure || facts.validation == Validation::failed) {
-      findings->push_back(
-          {Level::fault,
-           "resolver",
-           "DANE is in use, and the resolver " + facts.resolver +
-               (facts.validation == Validation::failed
-                    ? " does not answer"
-                    : " does not say that signed answers are authentic (AD)"),
-           {"apt-get install unbound", "echo 'nameserver 127.0.0.1' >/etc/resolv.conf"}});
-    }
+    check_servers(postfix, findings);
   }
 }
 

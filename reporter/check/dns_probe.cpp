@@ -19,7 +19,6 @@ namespace tlsrpt::reporter {
 namespace {
 
 constexpr int answer_timeout_ms = 5'000;
-constexpr unsigned short dns_port = 53;
 
 // RFC 1035, 4.1: id, flags RD and AD (RFC 6840, 5.7: "tell me"), one question: ". NS IN".
 std::array<unsigned char, 17> root_question(unsigned char id_high, unsigned char id_low) {
@@ -69,18 +68,15 @@ Validation ask_for_root(const std::string& address, unsigned short port) {
   return (answer[3] & 0x20U) != 0 ? Validation::secure : Validation::insecure;
 }
 
-DnsProbe probe_resolver(const std::string& resolv_conf) {
-  DnsProbe probe;
-  probe.server = "127.0.0.1";
+std::vector<std::string> name_servers(const std::string& resolv_conf) {
+  std::vector<std::string> servers;
   std::ifstream file(resolv_conf);
   for (std::string line; std::getline(file, line);) {
     const auto words = policy::split_words(line);
-    if (words.size() < 2 || words[0] != "nameserver") continue;
-    probe.server = words[1];
-    break;
+    if (words.size() >= 2 && words[0] == "nameserver") servers.emplace_back(words[1]);
   }
-  probe.validation = ask_for_root(probe.server, dns_port);
-  return probe;
+  if (servers.empty()) servers.emplace_back("127.0.0.1");
+  return servers;
 }
 
 }  // namespace tlsrpt::reporter

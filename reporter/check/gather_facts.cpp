@@ -170,6 +170,21 @@ void gather_milter_reach(const Settings& settings, PostfixFacts* postfix) {
   }
 }
 
+constexpr const char* system_resolver = "/etc/resolv.conf";
+constexpr unsigned short dns_port = 53;
+
+void gather_resolver(PostfixFacts* postfix) {
+  if (!uses_dane(*postfix)) return;
+  const bool is_chrooted = std::any_of(postfix->services.begin(), postfix->services.end(),
+                                       [](const PostfixService& service) {
+                                         return service.program == "smtp" && service.is_chrooted;
+                                       });
+  postfix->resolver.file =
+      (is_chrooted ? value_of(postfix->values, "queue_directory") : "") + system_resolver;
+  postfix->resolver.servers = name_servers(postfix->resolver.file);
+  postfix->resolver.outside = name_servers(system_resolver);
+}
+
 }  // namespace
 
 std::vector<PostfixService> parse_services(std::string_view master, std::string_view overrides,
@@ -227,7 +242,10 @@ policy::Result<CheckFacts> gather_facts(const CommandContext& context) {
   CheckFacts facts;
   // As root, where we are: it can become Postfix's user.
   gather_all_postfix(settings, &facts);
-  for (PostfixFacts& postfix : facts.postfix) gather_milter_reach(settings, &postfix);
+  for (PostfixFacts& postfix : facts.postfix) {
+    gather_milter_reach(settings, &postfix);
+    gather_resolver(&postfix);
+  }
   if (auto dropped = give_up_root(settings); !dropped.ok()) return std::move(dropped).error();
   facts.user = user_name(settings);
   facts.config_file = context.line.config_file;
@@ -247,10 +265,9 @@ policy::Result<CheckFacts> gather_facts(const CommandContext& context) {
   facts.milter_silence = milter_silence(settings.milter_socket);
   timex clock{};
   facts.is_clock_unsynchronised = ::adjtimex(&clock) == TIME_ERROR;
-  if (std::any_of(facts.postfix.begin(), facts.postfix.end(), uses_dane)) {
-    const DnsProbe probe = probe_resolver("/etc/resolv.conf");
-    facts.validation = probe.validation;
-    facts.resolver = probe.server;
+  for (PostfixFacts& postfix : facts.postfix) {
+    if (ResolverFacts& resolver = postfix.resolver; !resolver.servers.empty())
+      resolver.validation = ask_for_root(resolver.servers.front(), dns_port);
   }
   return facts;
 }

@@ -9,6 +9,7 @@
 #include "policy/text.h"
 #include "reporter/deliver/mail_sender.h"
 #include "reporter/dkim/dkim_signer.h"
+#include "reporter/group.h"
 #include "reporter/options/config_file.h"
 #include "reporter/options/option_table.h"
 #include "reporter/options/record_map.h"
@@ -89,6 +90,15 @@ std::vector<std::string> missing_on_machine(const Settings& settings) {
   if (const auto transport = load_mail_transport(settings); !transport.ok()) {
     add("smtp_password_file", transport.error().message());
   }
+  // Only where it was set: not each machine that reports has a Postfix, and its group.
+  const auto add_group = [&](std::string_view option, const std::string& name) {
+    if (!settings.option_lines.contains(option)) return;
+    if (const auto group = find_group(name); !group.ok()) add(option, group.error().message());
+  };
+  if (settings.milter_socket.starts_with("unix:"))
+    add_group("milter_socket_group", settings.milter_socket_group);
+  if (settings.tlsrpt_socket != "none")
+    add_group("tlsrpt_socket_group", settings.tlsrpt_socket_group);
   const auto add_file = [&](std::string_view option, const std::string& path) {
     if (!path.empty()) add(option, file_fault(path));
   };

@@ -166,6 +166,43 @@ class CheckTest(unittest.TestCase):
             site.run(commands)
             self.assertEqual(site.check()[0]["milter"], "ok", commands)
 
+    # postconf(1) before 3.10 shows what it does not know itself where something refers to it; the
+    # version is an option like any other. The rules are those of the real ones.
+    TLSRPT = {"smtp_tls_security_level": "may", "smtp_tls_loglevel": 1, "smtp_tlsrpt_enable": "yes",
+              "smtp_tlsrpt_socket_name": "run/tlsrpt/tlsrpt.sock",
+              "smtpd_banner": "$smtp_tlsrpt_enable $smtp_tlsrpt_socket_name"}
+
+    def test_versions_that_count_reports_get_a_transport_without_tlsrpt(self):
+        for version in ("3.10.0", "3.10.3"):
+            with self.subTest(version), tempfile.TemporaryDirectory() as folder:
+                site = Site(folder, mail_version=version, **self.TLSRPT)
+                ours = f"{folder}/queue/run/tlsrpt/tlsrpt.sock"
+                states, commands = site.check(tlsrpt_socket=ours)
+                self.assertEqual(self.of_interest(states), {"report-loop"})
+                site.run(commands)
+                self.assertEqual(self.of_interest(site.check(tlsrpt_socket=ours)[0]), set())
+                overrides = subprocess.run(["postconf", "-c", site.postfix, "-P"], check=True,
+                                           capture_output=True, text=True).stdout
+                self.assertIn("tlsrpt-out/unix/smtp_tlsrpt_enable = no", overrides)
+
+    def test_datagrams_for_somebody_else_are_found(self):
+        site = Site(self.folder, mail_version="3.10.4", **self.TLSRPT)
+        states, commands = site.check(tlsrpt_socket=f"{self.folder}/ours.sock")
+        self.assertEqual(self.of_interest(states), {"tlsrpt-socket"})
+        site.run(commands)
+        states, _ = site.check(tlsrpt_socket=f"{self.folder}/ours.sock")
+        self.assertEqual(self.of_interest(states), set())
+
+    def test_a_chrooted_postfix_has_a_resolver_of_its_own(self):
+        site = Site(self.folder, smtp_tls_security_level="dane", smtp_tls_loglevel=1,
+                    smtp_dns_support_level="dnssec")
+        site.run([f"postconf -c {site.postfix} -F smtp/unix/chroot=y"])
+        copy = site.folder / "queue/etc/resolv.conf"
+        copy.parent.mkdir(parents=True)
+        copy.write_text("nameserver 127.255.255.254\n")
+        self.assertEqual(site.check()[0]["resolver"], "fault")
+        self.assertIn(f"cp /etc/resolv.conf {copy}", site.commands["resolver"])
+
     def test_files_and_programs_that_cannot_be_used_are_found(self):
         site = Site(self.folder, smtp_tls_security_level="may", smtp_tls_loglevel=1)
         states, _ = site.check(store=f"sqlite:{self.folder}/absent/store.sqlite",

@@ -141,15 +141,21 @@ TEST_F(CheckRulesTest, AQueueOfDatagramsThatIsShortOrWasFull) {
 }
 
 TEST_F(CheckRulesTest, ResolverThatDoesNotValidateWhereDaneIsInUse) {
-  facts.validation = Validation::insecure;
+  ResolverFacts& resolver = facts.postfix.front().resolver;
+  resolver.servers = resolver.outside = {"192.0.2.1"};
+  resolver.validation = Validation::insecure;
   EXPECT_THAT(found(), IsEmpty());
   value("mail_version") = "3.11.1";
   smtp().overrides["smtp_tls_security_level"] = "dane";
   EXPECT_THAT(found(), ElementsAre("fault resolver", "fault resolver"));
   value("smtp_dns_support_level") = "dnssec";
   EXPECT_THAT(found(), ElementsAre("fault resolver"));
-  facts.validation = Validation::secure;
+  resolver.file = "/var/spool/postfix/etc/resolv.conf";
+  EXPECT_THAT(commands().back(), "cp /etc/resolv.conf /var/spool/postfix/etc/resolv.conf");
+  resolver.validation = Validation::secure;
   EXPECT_THAT(found(), IsEmpty());
+  resolver.outside = {"192.0.2.2"};
+  EXPECT_THAT(found(), ElementsAre("hint resolver"));
 }
 
 TEST_F(CheckRulesTest, ClockThatIsWrongOrKeptByNobody) {

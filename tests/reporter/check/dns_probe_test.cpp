@@ -44,11 +44,12 @@ TEST(DnsProbe, TellsByTheAdFlag) {
   EXPECT_TRUE(ask_for_root("nonsense", 53) == Validation::failed);
 }
 
-TEST(DnsProbe, AsksTheFirstServerOfTheFile) {
+TEST(DnsProbe, KnowsTheServersOfAFile) {
   const testing_support::TempDir dir;
   const std::string file =
       dir.write("resolv.conf", "# x\nnameserver 127.255.255.254\nnameserver 127.0.0.2\n");
-  EXPECT_EQ(probe_resolver(file).server, "127.255.255.254");
+  EXPECT_EQ(name_servers(file), (std::vector<std::string>{"127.255.255.254", "127.0.0.2"}));
+  EXPECT_EQ(name_servers(dir.file("absent")), std::vector<std::string>{"127.0.0.1"});
 }
 
 }  // namespace

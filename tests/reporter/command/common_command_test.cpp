@@ -74,7 +74,10 @@ TEST(CommonCommand, NamesTheLineOfWhatTheMachineLacks) {
                                   "organization_name = Example Ltd\n"
                                   "contact_info = tls@example.com\n"
                                   "log_timezone = Mars/Olympus\n"
-                                  "record_map = /nonexistent/map\n");
+                                  "record_map = /nonexistent/map\n"
+                                  "milter_socket = unix:/run/m.sock\n"
+                                  "milter_socket_group = no-such-group\n"
+                                  "tlsrpt_socket_group = no-such-group\n");
   std::ostringstream out;
   std::ostringstream err;
   EXPECT_EQ(run_common(Program::milter, line, out, err), exit_config);
@@ -82,7 +85,8 @@ TEST(CommonCommand, NamesTheLineOfWhatTheMachineLacks) {
             line.config_file +
                 ":3: log_timezone: /usr/share/zoneinfo/Mars/Olympus: No such file or directory\n" +
                 line.config_file +
-                ":4: record_map: /nonexistent/map: cannot open: No such file or directory\n");
+                ":4: record_map: /nonexistent/map: cannot open: No such file or directory\n" +
+                line.config_file + ":6: milter_socket_group: there is no group no-such-group\n");
 }
 
 TEST(CommonCommand, LeavesOtherActionsAlone) {
