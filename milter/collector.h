@@ -69,6 +69,8 @@ class Collector {
   // Datagrams in the order in which they arrived, each before any line of the log that was written
   // after it is read. What was taken already, by its number, is skipped.
   void take(std::span<const ReceivedDatagram> datagrams);
+  // Whether it takes more of them at present: too many may wait for the log to be read.
+  bool has_room_for_datagrams() const { return join_.has_room(); }
   // The number of the last datagram that this collector has taken, in whichever life; committed
   // with what came of it. None: it never had any.
   std::optional<std::uint64_t> last_datagram() const { return last_datagram_; }

@@ -372,6 +372,7 @@ void DatagramJoin::expire_datagram(Datagrams::iterator found) {
   }
   count_alone(datagram.facts, datagram.at, nullptr);
   datagram.is_counted = true;
+  ++counted_datagrams_;
 }
 
 void DatagramJoin::forget_old() {
@@ -424,6 +425,7 @@ DatagramJoin::Lines::iterator DatagramJoin::erase(Lines::iterator line) {
 
 DatagramJoin::Datagrams::iterator DatagramJoin::erase(Datagrams::iterator datagram) {
   unlist(datagram_index_, key_of(datagram->second), datagram->first);
+  if (datagram->second.is_counted) --counted_datagrams_;
   return datagrams_.erase(datagram);
 }
 

@@ -87,6 +87,8 @@ class DatagramJoin final : public SessionSink {
     const bool none_waits = datagrams_.lower_bound(datagram_cursor_) == datagrams_.end();
     return lines_alone_ >= max_lines_alone && none_waits;
   }
+  // Whether few enough datagrams wait for their lines. Who can keep what comes does so until then.
+  bool has_room() const { return datagrams_.size() - counted_datagrams_ < max_join_datagrams / 2; }
   // Datagrams that were given up for want of room since the last call.
   std::uint64_t take_dropped() { return std::exchange(dropped_, 0); }
 
@@ -200,6 +202,7 @@ class DatagramJoin final : public SessionSink {
   SessionSink& next_;
   Lines lines_;
   Datagrams datagrams_;
+  std::size_t counted_datagrams_ = 0;  // Of these: counted alone, and remembered.
   Index line_index_;
   Index datagram_index_;
   std::uint64_t last_number_ = 0;

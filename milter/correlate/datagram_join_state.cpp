@@ -219,6 +219,7 @@ std::string DatagramJoin::state(policy::UtcSeconds alive) const {
 void DatagramJoin::clear() {
   lines_.clear();
   datagrams_.clear();
+  counted_datagrams_ = 0;
   line_index_.clear();
   datagram_index_.clear();
   brief_lines_.clear();
@@ -257,6 +258,7 @@ policy::Status DatagramJoin::restore(std::string_view octets) {
     const std::uint64_t number = reader.number();
     const auto [datagram, is_new] = datagrams_.emplace(number, part.read_datagram());
     if (is_new) datagram_index_[key_of(datagram->second)].push_back(number);
+    if (is_new && datagram->second.is_counted) ++counted_datagrams_;
   }
   if (reader.ok() && reader.at_end()) {
     if (!options_.expects_datagrams) settle_all();

@@ -217,13 +217,14 @@ bool DatagramJournal::write(std::string_view batch, std::uint64_t first, std::ui
   return true;
 }
 
-void DatagramJournal::append(std::string_view batch, std::uint64_t count, std::uint64_t last) {
+bool DatagramJournal::append(std::string_view batch, std::uint64_t count, std::uint64_t last) {
   const std::uint64_t first = last - count + 1;
   if (current_ >= 0 && current_octets_ >= limits_.segment) current_ = -1;
-  if (current_ >= 0 && write(batch, first, last)) return;
+  if (current_ >= 0 && write(batch, first, last)) return true;
   for (const bool in_memory : {false, true}) {
-    if (begin_segment(first, in_memory) && write(batch, first, last)) return;
+    if (begin_segment(first, in_memory) && write(batch, first, last)) return true;
   }
+  return false;
 }
 
 std::span<const ReceivedDatagram> DatagramJournal::next() {

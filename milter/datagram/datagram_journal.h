@@ -4,8 +4,7 @@
 // to the other lies in the file system's memory, which outlives a kill, and takes none of ours. A
 // segment is a file STORE.datagrams-NUMBER, NUMBER that of its first datagram; it is removed when
 // all of it is committed. Where no file can be written (full disk), a segment lies in memory that
-// dies with the process. All segments together are bounded; what finds no room is dropped, and
-// leaves a gap in the numbers.
+// dies with the process. All segments together are bounded; what finds no room is dropped.
 //
 //   segment := record*
 //   record  := magic:u32 length:u32 sequence:u64 at:i64 pid:i32 flags:u32 octets
@@ -54,7 +53,8 @@ class DatagramJournal {
   // Adds a record to BATCH.
   static void put(const ReceivedDatagram& datagram, std::string* batch);
   // Writes BATCH, whole records of COUNT datagrams, numbered on from the last one up to LAST.
-  void append(std::string_view batch, std::uint64_t count, std::uint64_t last);
+  // False: there is no room for them.
+  bool append(std::string_view batch, std::uint64_t count, std::uint64_t last);
 
   // --- the daemon's thread ---
   // The next datagrams, in order; empty: there are none at present. Valid until the next call.

@@ -19,6 +19,9 @@ constexpr std::chrono::seconds look_interval{1};
 constexpr std::chrono::milliseconds last_moment{100};
 // A queue that is too short is full again and again.
 constexpr std::chrono::hours warning_interval{1};
+constexpr std::chrono::minutes dropped_warning_interval{1};
+constexpr const char* no_room =
+    "more wait to be counted than the journal and memory may hold; see tlsrpt-milter(8)";
 constexpr const char* socket_trouble = "tlsrpt_socket";
 constexpr const char* removal_trouble = "removed tlsrpt_socket";
 constexpr const char* journal_trouble = "datagram journal";
@@ -42,10 +45,12 @@ std::optional<std::uint64_t> lowest(std::span<Collector* const> collectors,
   return found;
 }
 
-// Whether all of COLLECTORS can take more, after a commit where one has much.
+// Whether all of COLLECTORS can take more, after a commit where one has much. What waits for a log
+// that lags waits in the journal.
 bool has_room(std::span<Collector* const> collectors) {
   return std::all_of(collectors.begin(), collectors.end(), [](Collector* collector) {
-    return !collector->wants_commit() || collector->commit();
+    return collector->has_room_for_datagrams() &&
+           (!collector->wants_commit() || collector->commit());
   });
 }
 
@@ -115,7 +120,9 @@ void TlsrptInput::begin(std::span<Collector* const> collectors) {
     last_ = datagram.sequence;
     ++count;
   }
-  if (count > 0) journal_.append(batch, count, last_);
+  if (count > 0 && !journal_.append(batch, count, last_))
+    log_.warning(std::to_string(count) +
+                 " TLSRPT datagrams of the life before are lost: " + no_room);
 }
 
 // Postfix sends into nothing where the name of the socket does not lead to ours any more.
@@ -192,6 +199,18 @@ void TlsrptInput::tell_overruns(Collector& counting) {
   next_warning_ = now + warning_interval;
 }
 
+void TlsrptInput::tell_dropped(Collector& counting) {
+  if (const std::uint64_t count = receiver_->take_dropped(); count > 0) {
+    counting.lose_datagrams(policy::DatagramLoss::not_in_journal, count);
+    untold_dropped_ += count;
+  }
+  const auto now = steady_clock::now();
+  if (untold_dropped_ == 0 || now < next_dropped_warning_) return;
+  log_.warning(std::to_string(untold_dropped_) + " TLSRPT datagrams are lost: " + no_room);
+  untold_dropped_ = 0;
+  next_dropped_warning_ = now + dropped_warning_interval;
+}
+
 void TlsrptInput::hand_over(std::span<Collector* const> collectors) {
   if (!is_begun_) begin(collectors);
   for (Collector* collector : collectors) {
@@ -205,7 +224,10 @@ void TlsrptInput::hand_over(std::span<Collector* const> collectors) {
   const auto known = lowest(collectors, &Collector::last_datagram);
   if (*known != handed_) journal_.rewind(*known);
   keep_up();
-  if (receiver_) tell_overruns(*collectors.front());
+  if (receiver_) {
+    tell_overruns(*collectors.front());
+    tell_dropped(*collectors.front());
+  }
   const std::uint64_t waiting = journal_.waiting();
   std::uint64_t done = 0;
   std::uint64_t missing = 0;
@@ -224,8 +246,7 @@ void TlsrptInput::hand_over(std::span<Collector* const> collectors) {
   if (missing > 0) {
     collectors.front()->lose_datagrams(policy::DatagramLoss::not_in_journal, missing);
     log_.warning(std::to_string(missing) +
-                 " TLSRPT datagrams are missing in the journal: there was no room for them, or "
-                 "somebody has removed it");
+                 " TLSRPT datagrams are missing in the journal: somebody has removed it");
   }
   handed_ = *lowest(collectors, &Collector::last_datagram);
   if (const auto committed = lowest(collectors, &Collector::committed_datagram)) {

@@ -53,6 +53,7 @@ class TlsrptInput final : public CollectorInput {
   void look_for_socket();
   void renew_socket();
   void tell_overruns(Collector& counting);
+  void tell_dropped(Collector& counting);
 
   const SocketFileOptions options_;
   const std::string store_;
@@ -74,6 +75,8 @@ class TlsrptInput final : public CollectorInput {
   std::chrono::steady_clock::time_point next_look_{};  // Whether it is in place.
   std::uint64_t untold_overruns_ = 0;
   std::chrono::steady_clock::time_point next_warning_{};  // Of overruns.
+  std::uint64_t untold_dropped_ = 0;
+  std::chrono::steady_clock::time_point next_dropped_warning_{};
 };
 
 }  // namespace tlsrpt::milter

@@ -59,8 +59,11 @@ bool TlsrptReceiver::take_batch() {
   if (count == 0) return false;
   batch_.clear();
   for (std::size_t i = 0; i < count; ++i) DatagramJournal::put(landing_.at(i), &batch_);
-  last_ += count;
-  journal_.append(batch_, count, last_);
+  if (journal_.append(batch_, count, last_ + count)) {
+    last_ += count;
+  } else {
+    dropped_ += count;
+  }
   if (journal_.waiting() > much) wake_();
   return count == DatagramLanding::max_batch;
 }

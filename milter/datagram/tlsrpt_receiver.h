@@ -35,6 +35,9 @@ class TlsrptReceiver {
 
   // How many times the kernel's queue was found full since the last call. Any thread.
   std::uint64_t take_overruns() { return overruns_.exchange(0); }
+  // How many datagrams found no room in the journal since the last call. They have no numbers. Any
+  // thread.
+  std::uint64_t take_dropped() { return dropped_.exchange(0); }
 
  private:
   void run();
@@ -50,6 +53,7 @@ class TlsrptReceiver {
   std::string batch_;
   std::atomic<bool> stops_{false};
   std::atomic<std::uint64_t> overruns_{0};
+  std::atomic<std::uint64_t> dropped_{0};
   std::jthread thread_;
 };
 

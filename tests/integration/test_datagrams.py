@@ -1,5 +1,6 @@
 """Does the daemon take whatever comes to its TLSRPT socket? Needs no root."""
 
+import contextlib
 import grp
 import gzip
 import os
@@ -7,6 +8,7 @@ import pathlib
 import pwd
 import random
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -145,6 +147,28 @@ class Datagrams(unittest.TestCase):
             golden.write_text(text, encoding="utf-8")
         self.maxDiff = None
         self.assertEqual(text, golden.read_text(encoding="utf-8"))
+
+    def test_what_the_journal_cannot_hold_is_told_and_nothing_else_is_lost(self):
+        daemon = self.start()
+        daemon.wait_until(lambda: committed.datagram_number(self.store) > 0, "its first commit")
+        sent = 6000  # 360 MB, more than the journal's files and memory.
+        with contextlib.closing(sqlite3.connect(self.store, isolation_level=None)) as store, \
+                socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+            store.execute("BEGIN IMMEDIATE")  # So that nothing can be committed.
+            out.connect(str(self.path))
+            for number in range(sent):
+                out.send(GOOD.replace(b"a.example", f"d{number}.example".encode()) + b" " * 60000)
+            store.execute("COMMIT")
+        daemon.wait_until(lambda: stored_counts.sessions(self.store) + self.lost() == sent,
+                          "each is counted or told", 120)
+        self.assertGreater(self.lost(), 0)
+        self.assertEqual(daemon.stop(), 0)
+        self.assertIn("TLSRPT datagrams are lost: more wait", daemon.output())
+        self.assertIn("not-in-journal", self.reporter(None, "--status"))
+
+    def lost(self):
+        with contextlib.closing(sqlite3.connect(self.store)) as store:
+            return store.execute("SELECT coalesce(sum(count), 0) FROM lost_datagram").fetchone()[0]
 
     def test_another_program_keeps_its_socket(self):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:

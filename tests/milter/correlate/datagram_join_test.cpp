@@ -266,6 +266,21 @@ TEST(DatagramJoin, BoundsKeepTheNewest) {
   EXPECT_EQ(world.join().take_dropped(), 3U);
 }
 
+TEST(DatagramJoin, HasRoomWhileFewWait) {
+  JoinWorld world;
+  for (std::size_t i = 0; i < max_join_datagrams / 2; ++i) {
+    EXPECT_TRUE(world.join().has_room()) << i;
+    world.datagram(0, 7, success_datagram("a.example"));
+  }
+  EXPECT_FALSE(world.join().has_room());
+  EXPECT_TRUE(world.restart(1));
+  EXPECT_FALSE(world.join().has_room());
+  world.end(700);  // All are counted alone, and remembered.
+  EXPECT_TRUE(world.join().has_room());
+  EXPECT_TRUE(world.restart(701));
+  EXPECT_TRUE(world.join().has_room());
+}
+
 // --- any order, any cut ----------------------------------------------------------------------
 
 struct Handshake {

@@ -67,6 +67,26 @@ TEST_F(TlsrptReceiverTest, WakesWhenMuchHasComeTogether) {
   receiver_.reset();  // It may be about to ring once more.
 }
 
+TEST_F(TlsrptReceiverTest, CountsWhatFindsNoRoomInTheJournal) {
+  JournalLimits limits;
+  limits.segment = 100;
+  limits.disk = 1000;
+  limits.memory = 500;
+  DatagramJournal journal(folder_.file("small.datagrams-"), limits);
+  ASSERT_TRUE(journal.open().ok());
+  TlsrptReceiver receiver(*socket_, journal, landing_, clock_, 100, *Wakeup::make(), [] {});
+  for (unsigned sent = 0; sent < 200;) {
+    if (sender_.send(std::to_string(10000000 + sent))) ++sent;
+  }
+  const std::uint64_t last = receiver.finish();
+  const std::uint64_t dropped = receiver.take_dropped();
+  EXPECT_GT(dropped, 0U);
+  EXPECT_EQ(last, 100 + 200 - dropped);
+  std::uint64_t kept = 0;
+  for (auto some = journal.next(); !some.empty(); some = journal.next()) kept += some.size();
+  EXPECT_EQ(kept, 200 - dropped);
+}
+
 TEST_F(TlsrptReceiverTest, SaysThatTheQueueWasFull) {
   unsigned sent = 0;
   while (sender_.send(std::to_string(10000000 + sent))) ++sent;
