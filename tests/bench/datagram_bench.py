@@ -1,5 +1,6 @@
 """Datagrams: what receiving them costs, beside a program that receives and discards them."""
 
+import dataclasses
 import grp
 import os
 import pathlib
@@ -9,11 +10,23 @@ import sqlite3
 import subprocess
 import sys
 import time
+from statistics import median
 
 from measured import MIB, table
 
 WAIT_S = 600
+# The sessions that are logged, too: their log is long, and shall not be far behind at the end.
+JOINED_SHARE = 5
 SETTLING_S = 5  # The daemon commits each second.
+
+
+@dataclasses.dataclass
+class Used:
+    """CPU seconds of the receiver, wall seconds of the sender, MiB of memory as text."""
+
+    cpu: float
+    wall: float
+    memory: str = ""
 
 
 class Receiver:
@@ -53,29 +66,32 @@ class DatagramBench:
         self.tool = str(bench.tools / "tlsrpt_datagrams")
         self.path = bench.folder / "t.sock"
 
-    def send(self, count, domains):
-        """Seconds that the sender needed."""
-        return float(subprocess.run([self.tool, "send", str(self.path), str(count), str(domains)],
-                                    check=True, capture_output=True, text=True).stdout)
+    def send(self, count, domains, log):
+        """Seconds that the sender needed; LOG: what it logs, or None."""
+        words = [self.tool, "send", self.path, count, domains] + ([log] if log else [])
+        return float(subprocess.run([str(word) for word in words], check=True, capture_output=True,
+                                    text=True).stdout)
 
-    def discarder(self, count, domains):
+    def discarder(self, count, domains, log=None):
         receiver = Receiver([self.tool, "discard", str(self.path), str(count)], self.path)
-        wall = self.send(count, domains)
+        wall = self.send(count, domains, log)
         cpu = receiver.end()
         self.path.unlink()
-        return ["discarder", cpu, wall, ""]
+        return Used(cpu, wall)
 
-    def milter(self, count, domains, parts):
+    def milter(self, count, domains, log=None, parts=1):
         """COUNT datagrams in PARTS equal parts, the memory looked at after each."""
-        config = self.bench.configure("", log_source="none", milter_socket="none",
-                                      postfix_config="none", tlsrpt_socket=self.path,
-                                      tlsrpt_socket_group=grp.getgrgid(os.getegid()).gr_name,
-                                      relay_name="relay")
+        if log:
+            log.write_text("")
+        config = self.bench.configure(log, log_source=f"file:{log}" if log else "none",
+                                      milter_socket="none", postfix_config="none",
+                                      tlsrpt_socket=self.path, relay_name="relay",
+                                      tlsrpt_socket_group=grp.getgrgid(os.getegid()).gr_name)
         command = [self.bench.milter_program, "-c", config, "-f"]
         receiver = Receiver(command, self.path)
         wall, memory = 0, []
         for _ in range(parts):
-            wall += self.send(count // parts, domains)
+            wall += self.send(count // parts, domains, log)
             memory.append(f"{receiver.resident_mib():.0f}")
         receiver.process.send_signal(signal.SIGTERM)
         cpu = receiver.end()
@@ -84,7 +100,7 @@ class DatagramBench:
         counted = self.counted()
         if counted != count // parts * parts:
             sys.exit(f"bench: {counted} datagrams counted, {count} were sent")
-        return ["tlsrpt-milter", cpu, wall, " ".join(memory)]
+        return Used(cpu, wall, " ".join(memory))
 
     def count_the_rest(self, command, wanted):
         """What the life before did not count is in its journal, unless there was no room."""
@@ -101,9 +117,36 @@ class DatagramBench:
             facts = store.execute("SELECT coalesce(sum(sessions), 0) FROM fact").fetchone()[0]
         return facts
 
-    def run(self, count, domains, parts):
-        print(f"Datagrams: {count} for {domains} domains, one in five a failure")
-        runs = [self.discarder(count, domains), self.milter(count, domains, parts)]
-        rows = [[name, f"{cpu:.2f}", f"{cpu / count * 1e6:.2f}", f"{count / wall:.0f}",
-                 f"{runs[0][2] / wall:.2f}", memory] for name, cpu, wall, memory in runs]
-        table(["", "CPU s", "CPU µs each", "a second", "rate/discarder", "MiB by time"], rows)
+    def run(self, count, domains, repeats):
+        """Medians of REPEATS runs with COUNT datagrams each, in turns: a slow moment hits all."""
+        print(f"Datagrams: {count} for {domains} domains, one in five a failure; "
+              f"median of {repeats}")
+        log = self.bench.folder / "mail.log"
+        runs = {"discarder": [], "tlsrpt-milter": [], "discarder, log written": [],
+                "tlsrpt-milter, log joined": []}
+        for _ in range(repeats):
+            for name, used in runs.items():
+                measure = self.discarder if name.startswith("discarder") else self.milter
+                if "log" in name:
+                    used.append(measure(count // JOINED_SHARE, domains, log))
+                else:
+                    used.append(measure(count, domains))
+        rows = []
+        baseline = None
+        for name, used in runs.items():
+            if name.startswith("discarder"):
+                baseline = used
+            number = count // JOINED_SHARE if "log" in name else count
+            rows.append([name, f"{median(one.cpu for one in used) / number * 1e6:.2f}",
+                         f"{number / median(one.wall for one in used):.0f}",
+                         ratio(used, baseline, "cpu"), ratio(baseline, used, "wall")])
+        table(["", "CPU µs each", "a second", "CPU/discarder", "rate/discarder"], rows)
+
+    def run_long(self, count, domains, parts):
+        used = self.milter(count, domains, parts=parts)
+        print(f"Memory of tlsrpt-milter by time, {count} datagrams: {used.memory} MiB")
+
+
+def ratio(used, others, what):
+    """The median of the ratios of neighbours in time."""
+    return f"{median(getattr(a, what) / getattr(b, what) for a, b in zip(used, others)):.2f}"
