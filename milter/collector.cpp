@@ -86,6 +86,7 @@ policy::Status Collector::restore() {
 
 policy::Result<bool> Collector::take_block(const std::function<void()>& before_entries) {
   auto block = reader_->next();
+  is_readable_ = block.ok();
   if (!block) return std::move(block).error();
   if (block->octets == 0) {
     note_end();

@@ -69,8 +69,9 @@ class Collector {
   // Datagrams in the order in which they arrived, each before any line of the log that was written
   // after it is read. What was taken already, by its number, is skipped.
   void take(std::span<const ReceivedDatagram> datagrams);
-  // Whether it takes more of them at present: too many may wait for the log to be read.
-  bool has_room_for_datagrams() const { return join_.has_room(); }
+  // Whether it takes more of them at present: too many may wait for the log to be read. One that
+  // cannot be read holds up nobody.
+  bool has_room_for_datagrams() const { return !is_readable_ || join_.has_room(); }
   // The number of the last datagram that this collector has taken, in whichever life; committed
   // with what came of it. None: it never had any.
   std::optional<std::uint64_t> last_datagram() const { return last_datagram_; }
@@ -125,6 +126,7 @@ class Collector {
   std::vector<SeenMail> uncommitted_mails_;
   std::unique_ptr<DatagramParser> parser_;  // Null: no datagram has come.
   DatagramMemory datagram_memory_;
+  bool is_readable_ = true;    // The log, the last time.
   std::uint64_t refused_ = 0;  // Datagrams, not yet told.
   std::uint64_t dropped_ = 0;  // Likewise: there was no room for them to wait.
   std::string last_refused_;

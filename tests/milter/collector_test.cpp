@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -199,6 +200,26 @@ TEST_F(CollectorTest, DatagramAndItsLogAreOneRowAlsoOverARestart) {
   EXPECT_EQ(fact.policy.policy_domain, "a.example");
   EXPECT_EQ(fact.policy.policy_string, std::vector<std::string>{"version: STSv1"});
   EXPECT_EQ(fact.policy.mx_host, std::vector<std::string>{"*.a.example"});
+}
+
+TEST_F(CollectorTest, DatagramsThatWaitForALogTakeRoomUnlessItCannotBeRead) {
+  options_.join.expects_datagrams = true;
+  append("2026-11-22T10:00:00Z relay1 sshd[1]: noise\n");
+  auto store = open_store();
+  const auto collector = *make(*store);
+  EXPECT_TRUE(collector->take_block().ok());
+  EXPECT_TRUE(collector->has_room_for_datagrams());
+  const std::vector<ReceivedDatagram> many(max_join_datagrams / 2, {7, noon, datagram_octets, 0});
+  collector->take(many);
+  EXPECT_FALSE(collector->has_room_for_datagrams());
+  std::filesystem::rename(folder_.file("mail.log"), folder_.file("kept"));
+  std::filesystem::create_directory(folder_.file("mail.log"));
+  EXPECT_FALSE(collector->take_block().ok());
+  EXPECT_TRUE(collector->has_room_for_datagrams());
+  std::filesystem::remove(folder_.file("mail.log"));
+  std::filesystem::rename(folder_.file("kept"), folder_.file("mail.log"));
+  EXPECT_TRUE(collector->take_block().ok());
+  EXPECT_FALSE(collector->has_room_for_datagrams());
 }
 
 TEST_F(CollectorTest, WhereDatagramsAreNoLongerExpectedNothingWaits) {
