@@ -155,8 +155,8 @@ class MilterBench:
         paced = PacedMail(ADDRESS, (PORT_WITHOUT, PORT_BARE, PORT_WITH), rate)
         paced.send(messages)
         self.postfix.wait_until_delivered(300)
-        print(f"\n{messages} messages, {rate:.0f} a second, to the three by turns: from when each is "
-              "due until it is\naccepted.")
+        print(f"\n{messages} messages, {rate:.0f} a second, to the three by turns: from when each "
+              "is due until it is\naccepted.")
         without, bare, ours = (percentiles(paced.delays[port]) for port in paced.ports)
         table(["", "delay ms, median", "99th percentile", "more than without"],
               [[name, f"{of[0]:.2f}", f"{of[1]:.2f}", f"{of[1] - without[1]:+.2f}"]
