@@ -102,8 +102,17 @@ DatagramFacts DatagramFactReader::read(const TlsrptDatagram& datagram) {
       datagram.record.size() <= policy::max_seen_record ? datagram.record : std::string_view();
   facts.sessions.reserve(datagram.policies.size());
   for (const DatagramPolicy& policy : datagram.policies) {
-    facts.sessions.push_back(session_of(policy));
-    facts.sessions.back().policy = share(policy, facts.domain, record);
+    DatagramSession session = session_of(policy);
+    session.policy = share(policy, facts.domain, record);
+    // The same policy judges a session once, and has failed where it says so anywhere.
+    const auto same = std::find_if(
+        facts.sessions.begin(), facts.sessions.end(),
+        [&session](const DatagramSession& each) { return each.policy == session.policy; });
+    if (same == facts.sessions.end()) {
+      facts.sessions.push_back(std::move(session));
+    } else if (same->outcome == policy::Outcome::success) {
+      *same = std::move(session);
+    }
   }
   return facts;
 }

@@ -90,6 +90,15 @@ TEST_F(DatagramFactsTest, TheRecordIsKeptWholeOrNotAtAll) {
   EXPECT_EQ(record_of(std::string(policy::max_seen_record + 1, 'x')), "");
 }
 
+TEST_F(DatagramFactsTest, ThePolicyThatComesTwiceJudgesOnce) {
+  const auto facts = read(R"({"d":"a.example","policies":[{"policy-type":9,"t":0,"f":0},)"
+                          R"({"policy-type":9,"failure-details":[{"c":204}],"t":1,"f":1},)"
+                          R"({"policy-type":9,"t":0,"f":0},{"policy-type":2,"t":0,"f":0}]})");
+  ASSERT_EQ(facts.sessions.size(), 2U);
+  EXPECT_EQ(facts.sessions[0].outcome, policy::Outcome::certificate_expired);
+  EXPECT_EQ(facts.sessions[1].policy->applied.type, policy::PolicyType::sts);
+}
+
 TEST_F(DatagramFactsTest, EqualPoliciesAreSharedOthersAreNot) {
   const std::string json =
       R"({"d":"a.example","policies":[{"policy-type":2,"policy-string":["ab","c"],"t":0,"f":0}]})";
