@@ -103,10 +103,12 @@ class MilterBench:
         self.began = len(self.postfix.log_text())
 
     def close(self):
-        for each in (self.daemon, self.bare):
-            if each:
-                each.stop()
+        if self.bare:
+            self.bare.stop()
+        ended = self.daemon.stop() if self.daemon else 0
         self.postfix.stop()
+        if ended != 0:  # Such as what the thread sanitizer found.
+            sys.exit(f"bench: the milter ended with {ended}: {self.daemon.output()}")
 
     def send(self, port, messages, keep_open):
         """Seconds for MESSAGES from all clients together, until all of them are accepted."""
