@@ -18,6 +18,9 @@
 #include "reporter/check/postfix_user.h"
 #include "reporter/check/reach.h"
 #include "reporter/datagram_queue.h"
+#include "reporter/deliver/curl_handle.h"
+#include "reporter/deliver/mail_sender.h"
+#include "reporter/deliver/smtp_sender.h"
 #include "reporter/options/journal_place.h"
 #include "reporter/options/log_source.h"
 #include "reporter/run_as.h"
@@ -237,6 +240,22 @@ PostfixFacts gather_postfix(const std::string& directory,
   return facts;
 }
 
+namespace {
+
+// Why the server of mail_transport does not let us in, with TLS and AUTH as for a message.
+std::string submission_problem(const Settings& settings) {
+  using std::chrono::seconds;
+  constexpr SmtpTimeouts patience{seconds(10), seconds(10), seconds(30)};
+  const auto transport = load_mail_transport(settings);
+  if (!transport.ok()) return transport.error().message();
+  const CurlGlobal curl;
+  SmtpSender server(transport->place, transport->mail_from, transport->smtp, patience);
+  const DeliveryOutcome outcome = server.greet();
+  return outcome.delivered() ? "" : outcome.text;
+}
+
+}  // namespace
+
 policy::Result<CheckFacts> gather_facts(const CommandContext& context) {
   const Settings& settings = context.settings;
   CheckFacts facts;
@@ -254,6 +273,9 @@ policy::Result<CheckFacts> gather_facts(const CommandContext& context) {
   facts.verp_delimiter = settings.verp_delimiter;
   facts.mail_transport = settings.mail_transport;
   facts.transport_problem = transport_problem(settings.mail_transport);
+  if (facts.transport_problem.empty() && settings.mail_transport.starts_with("smtp://")) {
+    facts.transport_problem = submission_problem(settings);
+  }
   facts.milter_socket = settings.milter_socket;
   facts.tlsrpt_socket = settings.tlsrpt_socket;
   facts.max_queued_datagrams = max_queued_datagrams();

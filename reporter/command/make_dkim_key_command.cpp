@@ -9,6 +9,7 @@
 #include <ostream>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "policy/text.h"
 #include "policy/unique_fd.h"
@@ -57,6 +58,14 @@ Result<Place> place_of(const CommandContext& context, DkimKeyType type) {
   }
   place.domain = context.line.domain.value_or(place.domain);
   place.selector = context.line.selector.value_or(place.selector);
+  const auto& selectors = settings.dkim_selector;
+  const auto used = std::find(selectors.begin(), selectors.end(), place.selector);
+  const auto its = static_cast<std::size_t>(used - selectors.begin());
+  if (place.domain == settings.dkim_domain && its < files.size() && its != index) {
+    return Error(Errc::syntax, "the selector " + place.selector + " is that of " +
+                                   policy::escape_untrusted(files[its]) +
+                                   ": give this key another one by --selector");
+  }
   if (place.domain.empty()) {
     return Error(Errc::syntax, "there is no configuration that names the domain: give --domain");
   }
@@ -109,14 +118,42 @@ std::string contradiction(const CommandLine& line, const DkimKey& key) {
   return {};
 }
 
-void print(std::ostream& out, const std::string& path, const Place& place, const DkimKey& key,
+// The options that sign with the key in PATH, beside the keys that sign for its domain already:
+// selectors and files.
+struct KeyLists {
+  std::vector<std::string> selectors;
+  std::vector<std::string> files;
+};
+KeyLists lists_with(const Settings& settings, const Place& place, const std::string& path) {
+  KeyLists lists;
+  if (place.domain == settings.dkim_domain) {
+    lists = {settings.dkim_selector, settings.dkim_key_file};
+  }
+  const auto at = std::find(lists.files.begin(), lists.files.end(), path);
+  const auto index = static_cast<std::size_t>(at - lists.files.begin());
+  if (at == lists.files.end()) lists.files.push_back(path);
+  lists.selectors.resize(lists.files.size());
+  lists.selectors[index] = place.selector;
+  return lists;
+}
+
+std::string joined(const std::vector<std::string>& elements) {
+  std::string text;
+  for (const std::string& each : elements) text.append(text.empty() ? "" : " ").append(each);
+  return policy::escape_untrusted(text);
+}
+
+void print(const CommandContext& context, const Place& place, const DkimKey& key,
            const std::string& record) {
+  std::ostream& out = context.out;
+  const std::string& path = context.line.arguments.front();
+  const KeyLists lists = lists_with(context.settings, place, path);
   out << "; " << to_text(key.type()) << " key of " << key.bits() << " bits in "
       << policy::escape_untrusted(path) << ". Publish in DNS:\n"
       << zone_file_text(dkim_record_name(place.selector, place.domain), record)
       << "; and, when it is there (--check looks), sign with it, by tlsrpt.conf:\n"
-      << ";   dkim_domain = " << place.domain << "\n;   dkim_selector = " << place.selector
-      << "\n;   dkim_key_file = " << policy::escape_untrusted(path) << '\n';
+      << ";   dkim_domain = " << place.domain << "\n;   dkim_selector = " << joined(lists.selectors)
+      << "\n;   dkim_key_file = " << joined(lists.files) << '\n';
 }
 
 }  // namespace
@@ -152,7 +189,7 @@ int run_make_dkim_key(const CommandContext& context) {
   const auto record = make_dkim_record(*key);
   if (!record.ok()) return fail_command(context, record.error());
   if (!is_new) context.err << prefix << "the key was there and stays as it is\n";
-  print(context.out, path, *place, *key, *record);
+  print(context, *place, *key, *record);
   return exit_ok;
 }
 

@@ -18,14 +18,22 @@ bool is_envelope_address(std::string_view text) {
 
 policy::Result<MailTransport> load_mail_transport(const Settings& settings) {
   constexpr std::size_t max_password_file = 1024;
+  constexpr std::size_t max_key_file = std::size_t{256} * 1024;  // With a chain of certificates.
   MailTransport transport{
       settings.mail_transport,
       settings.mail_from,
       {settings.smtp_tls_level, settings.smtp_tls_ca_file, settings.smtp_tls_cert_file,
        settings.smtp_tls_key_file, settings.smtp_user, ""}};
-  if (settings.smtp_user.empty()) return transport;
+  const SmtpSecurity& smtp = transport.smtp;
+  const std::string& key_file = smtp.key_file.empty() ? smtp.cert_file : smtp.key_file;
+  if (key_file.empty() && settings.smtp_user.empty()) return transport;
   const auto reader = find_secret_reader(settings);
   if (!reader.ok()) return reader.error();
+  if (!key_file.empty()) {
+    const auto key = read_secret_file(key_file, *reader, max_key_file);
+    if (!key.ok()) return key.error();
+  }
+  if (settings.smtp_user.empty()) return transport;
   const std::string& path = settings.smtp_password_file;
   const auto text = read_secret_file(path, *reader, max_password_file);
   if (!text.ok()) return text.error();

@@ -60,7 +60,8 @@ struct MailTransport {
 };
 
 // The transport that SETTINGS ask for; the password is read. Errors: those of read_secret_file()
-// for smtp_password_file; Errc::syntax where it holds no password.
+// for smtp_password_file and the file with the private key; Errc::syntax where it holds no
+// password.
 policy::Result<MailTransport> load_mail_transport(const Settings& settings);
 
 // The sender for TRANSPORT. Opens nothing yet. Errc::syntax: no such transport.

@@ -36,13 +36,19 @@ struct SmtpSender::Dialogue {
   std::optional<bool> offers_smtputf8;  // None: no EHLO was said.
   bool says_smtputf8 = false;           // With MAIL.
   bool wants_smtputf8 = false;
+  bool says_auth = false;
+  bool wants_auth = false;  // Not without, on this connection.
   std::array<char, CURL_ERROR_SIZE> error{};
   std::chrono::steady_clock::time_point deadline;
 
   void start_stage(std::string_view name) {
     stage = name;
     reply.clear();
-    if (name == "EHLO") offers_smtputf8 = false;
+    if (name == "EHLO") {
+      offers_smtputf8 = false;
+      says_auth = false;
+    }
+    if (name == "AUTH") says_auth = true;
   }
   void sent(std::string_view line) {
     const std::string_view verb = line.substr(0, line.find_first_of(" \r\n"));
@@ -72,6 +78,7 @@ std::size_t read_message(char* buffer, std::size_t size, std::size_t count, void
   auto* dialogue = static_cast<Dialogue*>(user);
   // A server behind the same name that does not offer what the one before it did.
   if (dialogue->wants_smtputf8 && !dialogue->says_smtputf8) return CURL_READFUNC_ABORT;
+  if (dialogue->wants_auth && !dialogue->says_auth) return CURL_READFUNC_ABORT;
   const std::size_t length = std::min(size * count, dialogue->message.size());
   std::copy_n(dialogue->message.data(), length, buffer);
   dialogue->message.remove_prefix(length);
@@ -135,6 +142,20 @@ bool is_too_large(std::string_view reply) {
   const std::string_view status = reply.substr(4, 5);
   return status == "5.3.4" || status == "5.2.3" ||
          (reply.starts_with("552") && !status.starts_with("5.2.2"));
+}
+
+// Whether REPLY says that we may not send to this recipient (RFC 3463, 3.8), such as "554 5.7.1
+// Relay access denied": that is mended on our side, or by whoever let us in before.
+bool is_unauthorised(std::string_view stage, std::string_view reply) {
+  constexpr std::string_view status = "5.7.";
+  return stage == "RCPT" && reply.size() > 4 && reply.substr(4).starts_with(status);
+}
+
+// Whether STAGE comes when AUTH was possible.
+bool is_behind_auth(std::string_view stage) {
+  constexpr auto stages =
+      std::to_array<std::string_view>({"MAIL", "RCPT", "DATA", "message", "NOOP"});
+  return std::find(stages.begin(), stages.end(), stage) != stages.end();
 }
 
 long in_milliseconds(std::chrono::milliseconds duration) {
@@ -208,15 +229,16 @@ void SmtpSender::set_message(const OutgoingMail& mail, Dialogue& dialogue) {
   dialogue.wants_smtputf8 = !policy::is_ascii(mail.recipient);
 }
 
-CURLcode SmtpSender::attempt(Task task, const OutgoingMail& mail, Tls tls, bool fresh,
-                             Dialogue& dialogue) {
+CURLcode SmtpSender::attempt(const OutgoingMail* mail, Tls tls, bool fresh, Dialogue& dialogue) {
   const auto deadline = dialogue.deadline;
   dialogue = Dialogue{};
   dialogue.start_stage("greeting");
   dialogue.deadline = deadline;
   set_connection(tls, fresh, dialogue);
-  if (task == Task::hand_over) {
-    set_message(mail, dialogue);
+  dialogue.wants_auth = !security_.user.empty();
+  dialogue.says_auth = is_authenticated_;
+  if (mail != nullptr) {
+    set_message(*mail, dialogue);
   } else {
     curl_easy_setopt(handle_.get(), CURLOPT_CUSTOMREQUEST, "NOOP");
     curl_easy_setopt(handle_.get(), CURLOPT_NOBODY, 1L);
@@ -227,12 +249,13 @@ CURLcode SmtpSender::attempt(Task task, const OutgoingMail& mail, Tls tls, bool 
   curl_easy_setopt(handle_.get(), CURLOPT_DEBUGDATA, nullptr);
   curl_easy_setopt(handle_.get(), CURLOPT_VERBOSE, 0L);
   offers_smtputf8_ = dialogue.offers_smtputf8.value_or(offers_smtputf8_);
+  is_authenticated_ = dialogue.says_auth;
   return code;
 }
 
-CURLcode SmtpSender::perform(Task task, const OutgoingMail& mail, Dialogue& dialogue) {
+CURLcode SmtpSender::perform(const OutgoingMail* mail, Dialogue& dialogue) {
   const auto tls = tls_fails_ ? Tls::none : Tls::as_configured;
-  CURLcode code = attempt(task, mail, tls, false, dialogue);
+  CURLcode code = attempt(mail, tls, false, dialogue);
   long connects = 0;
   curl_easy_getinfo(handle_.get(), CURLINFO_NUM_CONNECTS, &connects);
 
@@ -240,11 +263,11 @@ CURLcode SmtpSender::perform(Task task, const OutgoingMail& mail, Dialogue& dial
   const bool stale = code != CURLE_OK && connects == 0 && dialogue.stage != "message" &&
                      (dialogue.code() == 0 || dialogue.code() == 421) &&
                      code != CURLE_OPERATION_TIMEDOUT;
-  if (stale) code = attempt(task, mail, tls, true, dialogue);
+  if (stale) code = attempt(mail, tls, true, dialogue);
   if (tls == Tls::as_configured && security_.level == SmtpTlsLevel::may &&
       is_tls_failure(code, dialogue.stage)) {
     tls_fails_ = true;
-    code = attempt(task, mail, Tls::none, true, dialogue);
+    code = attempt(mail, Tls::none, true, dialogue);
   }
   return code;
 }
@@ -256,20 +279,30 @@ DeliveryOutcome SmtpSender::send(const OutgoingMail& mail) {
   Dialogue dialogue;
   dialogue.deadline = std::chrono::steady_clock::now() + timeouts_.total;
   if (!policy::is_ascii(mail.recipient)) {
-    const CURLcode code = perform(Task::greet, mail, dialogue);
-    // Whatever it says to NOOP, it has said what it offers.
-    const bool answered = dialogue.stage == "NOOP" && dialogue.code() > 0;
-    if (code != CURLE_OK && !answered) return judge(code, dialogue);
+    const DeliveryOutcome greeted = greet();
+    if (!greeted.delivered()) return greeted;
     if (!offers_smtputf8_) {
       return permanent_outcome(url_ +
                                " does not offer SMTPUTF8 (RFC 6531), which the local part "
                                "of this address needs");
     }
   }
-  return judge(perform(Task::hand_over, mail, dialogue), dialogue);
+  return judge(perform(&mail, dialogue), dialogue);
+}
+
+DeliveryOutcome SmtpSender::greet() {
+  Dialogue dialogue;
+  dialogue.deadline = std::chrono::steady_clock::now() + timeouts_.total;
+  const CURLcode code = perform(nullptr, dialogue);
+  // Whatever it says to NOOP, it has let us in.
+  const bool is_in = code == CURLE_OK || (dialogue.stage == "NOOP" && dialogue.code() > 0);
+  return judge(is_in ? CURLE_OK : code, dialogue);
 }
 
 DeliveryOutcome SmtpSender::judge(CURLcode code, const Dialogue& dialogue) const {
+  if (lacks_authentication() && is_behind_auth(dialogue.stage)) {
+    return host_failure(url_ + " offers no AUTH that we know, which smtp_user asks for");
+  }
   if (code == CURLE_OK) return delivered_outcome();
   if (dialogue.code() < 400 || dialogue.code() > 599 || code == CURLE_OPERATION_TIMEDOUT) {
     std::string detail = dialogue.error.data();
@@ -279,7 +312,9 @@ DeliveryOutcome SmtpSender::judge(CURLcode code, const Dialogue& dialogue) const
   }
   const std::string text = dialogue.reply + " (" + dialogue.stage + ")";
   if (!is_about_message(dialogue.stage, dialogue.code())) return host_failure(text);
-  if (dialogue.code() < 500) return temporary_outcome(text);
+  if (dialogue.code() < 500 || is_unauthorised(dialogue.stage, dialogue.reply)) {
+    return temporary_outcome(text);
+  }
   DeliveryOutcome refused = permanent_outcome(text);
   refused.too_large = is_too_large(dialogue.reply);
   return refused;

@@ -29,17 +29,23 @@ class SmtpSender : public MailSender {
 
   // Permanent: 5xx to MAIL, RCPT, DATA or the message. A 5xx greeting or EHLO reply speaks of us or
   // of the moment, not of this message: temporary, as are 4xx, time-outs and lost connections.
-  // Permanent, too, where the recipient needs SMTPUTF8 and the server does not offer it.
+  // What a server says of authorisation at RCPT (5.7.x, such as "Relay access denied") may be
+  // mended on our side: temporary. Permanent, too, where the recipient needs SMTPUTF8 and the
+  // server does not offer it.
   DeliveryOutcome send(const OutgoingMail& mail) override;
+  // Connects, with TLS and AUTH as for a message, and hands nothing over: whether that works.
+  DeliveryOutcome greet();
 
  private:
   enum class Tls { as_configured, none };
-  enum class Task { greet, hand_over };  // The first learns what the server offers.
   struct Dialogue;
 
-  // TASK, on a new connection where the kept one is stale, and without TLS where that fails.
-  CURLcode perform(Task task, const OutgoingMail& mail, Dialogue& dialogue);
-  CURLcode attempt(Task task, const OutgoingMail& mail, Tls tls, bool fresh, Dialogue& dialogue);
+  // Hands MAIL over, or greets only where there is none: on a new connection where the kept one is
+  // stale, and without TLS where that fails.
+  CURLcode perform(const OutgoingMail* mail, Dialogue& dialogue);
+  CURLcode attempt(const OutgoingMail* mail, Tls tls, bool fresh, Dialogue& dialogue);
+  // Whether the server that answered has not let us say who we are.
+  bool lacks_authentication() const { return !security_.user.empty() && !is_authenticated_; }
   void set_security(Tls tls);
   void set_connection(Tls tls, bool fresh, Dialogue& dialogue);
   void set_message(const OutgoingMail& mail, Dialogue& dialogue);
@@ -50,9 +56,10 @@ class SmtpSender : public MailSender {
   SmtpSecurity security_;
   SmtpTimeouts timeouts_;
   CurlEasy handle_;
-  CurlList recipients_;           // The handle points to it while it works.
-  bool tls_fails_ = false;        // Seen once; the next message does not try again.
-  bool offers_smtputf8_ = false;  // The server of the kept connection.
+  CurlList recipients_;            // The handle points to it while it works.
+  bool tls_fails_ = false;         // Seen once; the next message does not try again.
+  bool offers_smtputf8_ = false;   // The server of the kept connection.
+  bool is_authenticated_ = false;  // To that server, as security_.user.
 };
 
 }  // namespace tlsrpt::reporter

@@ -11,6 +11,7 @@
 #include "policy/domain_name.h"
 #include "policy/text.h"
 #include "reporter/dkim/dkim_key.h"
+#include "reporter/options/option_value.h"
 
 namespace tlsrpt::reporter {
 namespace {
@@ -71,9 +72,9 @@ Status set_output_dir(CommandLine& line, std::string_view argument) {
 }
 
 Status set_selector(CommandLine& line, std::string_view argument) {
-  const auto name = policy::DomainName::parse(argument);
+  const auto name = parse_selector(argument);
   if (!name.ok()) return usage("--selector needs labels of a domain name, not " + quoted(argument));
-  line.selector = name->text();
+  line.selector = *name;
   return Unit{};
 }
 

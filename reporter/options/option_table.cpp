@@ -130,7 +130,7 @@ constexpr auto table = std::to_array<Option>({
         "dkim_domain", "", "Domain for which reports are signed; empty: not signed by us", reload),
     option<&S::dkim_key_file, kind::List<kind::Path>>(
         "dkim_key_file", "", "Private keys in PEM that sign reports (RSA, Ed25519)", reload),
-    option<&S::dkim_selector, kind::List<kind::DomainText>>(
+    option<&S::dkim_selector, kind::List<kind::Selector>>(
         "dkim_selector", "", "Selector of each key file, in the same order", reload),
     option<&S::dns_servers, kind::ListOr<kind::Server, "resolv.conf">>(
         "dns_servers", "resolv.conf", "DNS servers to ask", reload),

@@ -207,6 +207,15 @@ Result<std::string> parse_addr_spec(std::string_view text) {
   return address;
 }
 
+Result<std::string> parse_selector(std::string_view text) {
+  // With a domain behind it: alone, the last label of a name may not be a number.
+  constexpr std::string_view behind = ".example";
+  const auto name = policy::DomainName::parse(std::string(text).append(behind));
+  if (!name.ok() || text.ends_with('.'))
+    return bad("is not one or several labels of a domain name");
+  return name->text().substr(0, name->text().size() - behind.size());
+}
+
 Result<std::string> parse_host(std::string_view text) {
   const std::string_view host = without_brackets(text);
   if (const auto address = policy::IpAddress::parse(host)) return address->text();

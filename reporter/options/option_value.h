@@ -39,6 +39,8 @@ policy::Result<std::chrono::seconds> parse_duration(std::string_view text);
 policy::Result<std::uint64_t> parse_size(std::string_view text);
 policy::Result<std::string> parse_path(std::string_view text);
 policy::Result<std::string> parse_addr_spec(std::string_view text);
+// RFC 6376, 3.1: labels, in lower case, beyond ASCII as A-labels.
+policy::Result<std::string> parse_selector(std::string_view text);
 policy::Result<std::string> parse_host(std::string_view text);
 policy::Result<policy::IpAddress> parse_address(std::string_view text);
 policy::Result<policy::DnsServer> parse_server(std::string_view text);
@@ -170,7 +172,7 @@ struct Domain {
   }
 };
 
-// A domain or a selector (RFC 6376, 3.1) as text in lower-case A-labels.
+// A domain as text in lower-case A-labels.
 struct DomainText {
   static constexpr std::string_view type_word = "domain";
   static policy::Result<std::string> parse(std::string_view text) {
@@ -178,6 +180,11 @@ struct DomainText {
     if (!name.ok()) return std::move(name).error();
     return name->text();
   }
+};
+
+struct Selector {
+  static constexpr std::string_view type_word = "selector";
+  static auto parse(std::string_view text) { return parse_selector(text); }
 };
 
 struct User {

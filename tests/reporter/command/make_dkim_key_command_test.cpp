@@ -49,6 +49,25 @@ TEST_F(MakeDkimKeyCommandTest, NeedsToKnowTheDomain) {
   EXPECT_THAT(out.str(), HasSubstr("\ntlsrpt._domainkey.given.example. IN TXT (\n"));
 }
 
+// Recipients still look for the old key.
+TEST_F(MakeDkimKeyCommandTest, ANewKeyNeedsASelectorOfItsOwn) {
+  settings.dkim_domain = "a.example";
+  settings.dkim_selector = {"tlsrpt"};
+  settings.dkim_key_file = {"/etc/tlsrpt/old.pem"};
+  EXPECT_EQ(run(), exit_usage);
+  EXPECT_THAT(err.str(), HasSubstr("tlsrpt is that of /etc/tlsrpt/old.pem"));
+  EXPECT_NE(::access(line.arguments[0].c_str(), F_OK), 0);
+  line.selector = "20261127";
+  EXPECT_EQ(run(), exit_ok);
+  EXPECT_THAT(out.str(), HasSubstr("\n20261127._domainkey.a.example. IN TXT (\n"));
+  EXPECT_THAT(out.str(), HasSubstr("dkim_selector = tlsrpt 20261127\n"));
+  EXPECT_THAT(out.str(), HasSubstr("dkim_key_file = /etc/tlsrpt/old.pem " + line.arguments[0]));
+  line.selector = "tlsrpt";
+  line.domain = "b.example";
+  EXPECT_EQ(run(), exit_ok) << "another domain has selectors of its own";
+  EXPECT_THAT(out.str(), HasSubstr("dkim_selector = tlsrpt\n"));
+}
+
 TEST_F(MakeDkimKeyCommandTest, TakesTheSelectorThatTheFileHas) {
   settings.dkim_domain = "a.example";
   settings.dkim_selector = {"one", "two"};

@@ -44,6 +44,24 @@ TEST(MailSender, ThePasswordIsTheFirstLineOfItsFile) {
   EXPECT_FALSE(load_mail_transport(settings).ok());
 }
 
+TEST(MailSender, ThePrivateKeyIsNobodyElsesToRead) {
+  const testing_support::TempDir folder;
+  Settings settings = default_settings();
+  settings.mail_transport = "smtp://hub.example:587";
+  settings.smtp_tls_cert_file = folder.write("chain", "certificate and key");
+  for (const bool is_apart : {false, true}) {
+    const std::string file = is_apart ? folder.write("key", "key") : settings.smtp_tls_cert_file;
+    if (is_apart) settings.smtp_tls_key_file = file;
+    ASSERT_EQ(::chmod(file.c_str(), 0644), 0);
+    EXPECT_FALSE(load_mail_transport(settings).ok());
+    ASSERT_EQ(::chmod(file.c_str(), 0600), 0);
+    EXPECT_TRUE(load_mail_transport(settings).ok());
+    // A certificate alone is for everybody to see.
+    ASSERT_EQ(::chmod(settings.smtp_tls_cert_file.c_str(), is_apart ? 0644 : 0600), 0);
+    EXPECT_TRUE(load_mail_transport(settings).ok());
+  }
+}
+
 TEST(MailSender, EnvelopeAddressesArePrintable) {
   for (const char* good : {"a@b.example", "-x@b.example", "\"a b\"@c.example", "ü@c.example"}) {
     EXPECT_TRUE(is_envelope_address(good)) << good;

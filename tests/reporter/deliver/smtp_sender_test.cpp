@@ -134,6 +134,7 @@ TEST_F(SmtpSenderTest, TellsPermanentFromTemporaryRefusals) {
       {"greeting", "421 too busy", OutcomeKind::temporary, true},
       {"greeting", "554 go away", OutcomeKind::temporary, true},
       {"MAIL", "451 later", OutcomeKind::temporary, true},
+      {"RCPT", "554 5.7.1 <x>: Relay access denied", OutcomeKind::temporary},
       {"MAIL", "550 5.7.1 not you", OutcomeKind::temporary, true},
       {"MAIL", "530 5.7.0 Authentication required", OutcomeKind::temporary, true},
       {"MAIL", "552 5.3.4 larger than SIZE", OutcomeKind::permanent},
@@ -397,6 +398,27 @@ TEST_F(SmtpSubmissionTest, AuthenticatesAndKeepsThePasswordToItself) {
     EXPECT_TRUE(bad.host_failed);
     EXPECT_EQ(bad.text, "535 5.7.8 no (AUTH)") << "not what was sent after AUTH";
   }
+}
+
+TEST_F(SmtpSubmissionTest, WhoIsToldToAuthenticateDoesNotSendWithout) {
+  const SmtpServer server;
+  SmtpSender sender(server.url(), "tls@us.example",
+                    {SmtpTlsLevel::may, "", "", "", "tls", "secret"});
+  const auto outcome = sender.send(mail);
+  EXPECT_TRUE(outcome.host_failed) << outcome.text;
+  EXPECT_THAT(outcome.text, HasSubstr("offers no AUTH"));
+  EXPECT_EQ(server.message(1), "");
+  EXPECT_THAT(sender.greet().text, HasSubstr("offers no AUTH"));
+}
+
+TEST_F(SmtpSubmissionTest, GreetingHandsNothingOver) {
+  const SmtpServer server({"--reply", "NOOP=502 what?"});
+  auto sender = sender_for(server);
+  EXPECT_TRUE(sender.greet().delivered());
+  EXPECT_THAT(server.log(), Not(HasSubstr("C MAIL")));
+  const SmtpServer refusing({"--reply", "greeting=554 go away"});
+  auto other = sender_for(refusing);
+  EXPECT_THAT(other.greet().text, HasSubstr("554 go away"));
 }
 
 TEST_F(SmtpSubmissionTest, ShowsItsCertificate) {

@@ -135,6 +135,18 @@ TEST(OptionValue, AddrSpecIsAnAddressAlone) {
       "longer than 254");
 }
 
+// RFC 6376, 3.1: any labels, a date among them.
+TEST(OptionValue, SelectorsAreLabels) {
+  for (const char* same : {"tlsrpt", "20261127", "2026", "a.2026", "s1-x"}) {
+    EXPECT_EQ(*parse_selector(same), same);
+  }
+  EXPECT_EQ(*parse_selector("KEY"), "key");
+  EXPECT_EQ(*parse_selector("bücher"), "xn--bcher-kva");
+  for (const char* bad : {"", ".", "a.", ".a", "a..b", "-a", "a b", "a@b"}) {
+    EXPECT_FALSE(parse_selector(bad).ok()) << bad;
+  }
+}
+
 TEST(OptionValue, PathsAreAbsolute) {
   EXPECT_EQ(parse_path("/a b/c").value(), "/a b/c");
   EXPECT_EQ(problem(parse_path("a/b")), "must be an absolute path");
