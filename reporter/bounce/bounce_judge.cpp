@@ -7,6 +7,7 @@
 
 #include "policy/rua_uri.h"
 #include "policy/text.h"
+#include "reporter/bounce/dead_address.h"
 #include "reporter/deliver/outcome.h"
 #include "reporter/report/verp.h"
 
@@ -18,13 +19,9 @@ using policy::Result;
 
 constexpr std::string_view mailto = "mailto:";
 
-// RFC 3463, 3.3 and 3.4: the message is larger than the mailbox, or the system, takes.
-bool is_about_size(std::string_view status) { return status == "5.2.3" || status == "5.3.4"; }
-
-// The first digit of the status, or of an SMTP reply where a system gives no status.
-char class_of(const BounceRecipient& recipient) {
-  const std::string& text = recipient.status.empty() ? recipient.diagnostic : recipient.status;
-  return text.empty() ? '\0' : text.front();
+// Either may say so: not every system makes a status of the reply that it got.
+bool is_about_size(const BounceRecipient& recipient) {
+  return is_too_large_status(recipient.status) || is_too_large_reply(recipient.diagnostic);
 }
 
 // The address that DELIVERY goes to, lower case; empty where it is none.
@@ -78,11 +75,8 @@ BounceVerdict judge_bounce(const Bounce& bounce) {
       all.begin(), all.end(), [](const BounceRecipient& each) { return each.action == "failed"; });
   if (all.empty() || !all_failed) return BounceVerdict::nothing;
   const auto all_are = [&all](auto is) { return std::all_of(all.begin(), all.end(), is); };
-  if (all_are([](const auto& each) { return is_about_size(each.status); })) {
-    return BounceVerdict::too_large;
-  }
-  return all_are([](const auto& each) { return class_of(each) == '5'; }) ? BounceVerdict::hard
-                                                                         : BounceVerdict::failed;
+  if (all_are(is_about_size)) return BounceVerdict::too_large;
+  return all_are(is_dead_address) ? BounceVerdict::dead : BounceVerdict::failed;
 }
 
 std::string bounce_reason(const Bounce& bounce) {
@@ -134,7 +128,7 @@ Result<TakenBounce> take_bounce(Store& store, const Settings& settings, policy::
   }
   std::optional<Suppression> suppression;
   const bool is_rua = delivery.destination.starts_with(mailto);
-  if (verdict == BounceVerdict::hard && is_rua && settings.suppress_time.count() > 0) {
+  if (verdict == BounceVerdict::dead && is_rua && settings.suppress_time.count() > 0) {
     suppression = Suppression{delivery.destination, reason, now, now + settings.suppress_time};
   }
   const auto recorded = store.record_bounce(delivery.id, reason, suppression);

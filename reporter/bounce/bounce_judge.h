@@ -19,9 +19,9 @@ namespace tlsrpt::reporter {
 
 enum class BounceVerdict : std::uint8_t {
   nothing,    // Delayed, relayed, delivered, expanded; or not for every recipient that it names.
-  failed,     // Given up (4.x.x): the next one may arrive.
+  failed,     // Given up, or refused for what is not the address: the next one may arrive.
   too_large,  // Refused for its size.
-  hard,       // Refused for good (5.x.x): the next one will be, too.
+  dead,       // There is no such address: the next one will fail, too (dead_address.h).
 };
 BounceVerdict judge_bounce(const Bounce& bounce);
 

@@ -59,21 +59,11 @@ std::string address(std::string_view field) {
   return std::string(text.substr(0, max_name));
 }
 
-// "5.1.1" of "5.1.1 (bad destination mailbox address)", as RFC 3463, 2 has it; empty for others.
+// "5.1.1" of "5.1.1 (bad destination mailbox address)"; empty for others.
 std::string status_code(std::string_view field) {
   const std::string text = without_comments(field);
   const std::string_view code = std::string_view(text).substr(0, text.find_first_of(" \t"));
-  std::size_t dots = 0;
-  std::size_t digits = 0;
-  for (const char c : code) {
-    if (c == '.') {
-      if (digits == 0 || ++dots > 2) return "";
-      digits = 0;
-    } else if (c < '0' || c > '9' || ++digits > 3) {
-      return "";
-    }
-  }
-  return dots == 2 && digits > 0 ? std::string(code) : "";
+  return is_status_code(code) ? std::string(code) : "";
 }
 
 BounceRecipient read_recipient(const MimeHeader& fields) {
@@ -119,6 +109,20 @@ void add_addresses(std::string_view field, std::vector<std::string>& addresses) 
 }
 
 }  // namespace
+
+bool is_status_code(std::string_view text) {
+  std::size_t dots = 0;
+  std::size_t digits = 0;
+  for (const char c : text) {
+    if (c == '.') {
+      if (digits == 0 || ++dots > 2) return false;
+      digits = 0;
+    } else if (c < '0' || c > '9' || ++digits > 3) {
+      return false;
+    }
+  }
+  return dots == 2 && digits > 0;
+}
 
 Result<Bounce> read_bounce(std::string_view message) {
   const MimeMessage read = read_mime(message.substr(0, max_bounce_size));

@@ -38,6 +38,9 @@ struct Bounce {
   std::vector<BounceRecipient> recipients;
 };
 
+// Whether TEXT has the form of an enhanced status code, such as "5.1.10" (RFC 3463, 2).
+bool is_status_code(std::string_view text);
+
 // What MESSAGE says. Errc::not_found: it is no notification; Errc::syntax: it is one, damaged.
 policy::Result<Bounce> read_bounce(std::string_view message);
 

@@ -1,5 +1,7 @@
 #include "reporter/deliver/outcome.h"
 
+#include <algorithm>
+
 #include "policy/text.h"
 
 namespace tlsrpt::reporter {
@@ -25,6 +27,15 @@ std::string outcome_text(std::string_view text) {
     while (!line.empty() && !policy::is_utf8(line)) line.pop_back();
   }
   return line + "...";
+}
+
+bool is_too_large_status(std::string_view status) { return status == "5.2.3" || status == "5.3.4"; }
+
+bool is_too_large_reply(std::string_view reply) {
+  if (reply.size() < 3) return false;
+  const std::string_view text = reply.substr(std::min<std::size_t>(4, reply.size()));
+  const std::string_view status = text.substr(0, text.find_first_of(" \r\n"));
+  return is_too_large_status(status) || (reply.starts_with("552") && status != "5.2.2");
 }
 
 DeliveryOutcome temporary_outcome(std::string_view text) {

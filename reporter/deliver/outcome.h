@@ -37,6 +37,13 @@ inline constexpr std::size_t max_outcome_text = 300;
 // TEXT on one line, escaped and cut so that it can be stored and shown.
 std::string outcome_text(std::string_view text);
 
+// Whether STATUS (RFC 3463, 3.3 and 3.4) says that a message is larger than the mailbox, or the
+// system, takes.
+bool is_too_large_status(std::string_view status);
+// Whether a server's REPLY to a message says that: by its status, or by 552 (RFC 1870, 6.1 and
+// 6.3). A full mailbox may say 552, too.
+bool is_too_large_reply(std::string_view reply);
+
 inline DeliveryOutcome delivered_outcome() {
   return {OutcomeKind::delivered, "", std::nullopt, false};
 }

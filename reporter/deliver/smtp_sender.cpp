@@ -135,15 +135,6 @@ bool is_about_message(std::string_view stage, unsigned code) {
   return stage == "RCPT" || stage == "DATA" || stage == "message";
 }
 
-// Whether REPLY to MAIL or DATA says that the message is larger than is taken: 552 (RFC 1870, 6.1
-// and 6.3), or a status that says so (RFC 3463, 3.3 and 3.4). A full mailbox may say 552, too.
-bool is_too_large(std::string_view reply) {
-  if (reply.size() < 4) return false;
-  const std::string_view status = reply.substr(4, 5);
-  return status == "5.3.4" || status == "5.2.3" ||
-         (reply.starts_with("552") && !status.starts_with("5.2.2"));
-}
-
 // Whether REPLY says that we may not send to this recipient (RFC 3463, 3.8), such as "554 5.7.1
 // Relay access denied": that is mended on our side, or by whoever let us in before.
 bool is_unauthorised(std::string_view stage, std::string_view reply) {
@@ -316,7 +307,7 @@ DeliveryOutcome SmtpSender::judge(CURLcode code, const Dialogue& dialogue) const
     return temporary_outcome(text);
   }
   DeliveryOutcome refused = permanent_outcome(text);
-  refused.too_large = is_too_large(dialogue.reply);
+  refused.too_large = is_too_large_reply(dialogue.reply);
   return refused;
 }
 

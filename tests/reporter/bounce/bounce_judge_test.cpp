@@ -109,19 +109,25 @@ TEST_F(BounceJudge, WhatIsNoFailureChangesNothing) {
   EXPECT_EQ(judge_bounce({}), BounceVerdict::nothing);
 }
 
-TEST_F(BounceJudge, AFailureThatMayPassSuppressesNobody) {
-  EXPECT_EQ(take("postfix_expired", returned(1)), BounceEffect::noted);
-  EXPECT_EQ(state(1), DeliveryState::failed);
-  EXPECT_THAT(suppressed(), IsEmpty());
+TEST_F(BounceJudge, AFailureThatIsNotTheAddressSuppressesNobody) {
+  for (const char* name : {"postfix_expired", "exim_expired", "postfix_policy"}) {
+    damage("UPDATE delivery SET state = 2");
+    EXPECT_EQ(take(name, returned(1)), BounceEffect::noted) << name;
+    EXPECT_EQ(state(1), DeliveryState::failed);
+    EXPECT_THAT(suppressed(), IsEmpty()) << name;
+  }
 }
 
-TEST_F(BounceJudge, WithoutAStatusTheReplyDecides) {
+TEST_F(BounceJudge, AllRecipientsMustFailAlike) {
   Bounce bounce;
-  bounce.recipients = {{"x@a", "", "failed", "", "550 no such user"}};
-  EXPECT_EQ(judge_bounce(bounce), BounceVerdict::hard);
-  bounce.recipients[0].diagnostic = "450 later";
+  bounce.recipients = {{"x@a", "", "failed", "5.1.1", ""}, {"y@a", "", "failed", "5.7.1", ""}};
   EXPECT_EQ(judge_bounce(bounce), BounceVerdict::failed);
-  bounce.recipients[0].diagnostic = "";
+  bounce.recipients[1].status = "5.1.10";
+  EXPECT_EQ(judge_bounce(bounce), BounceVerdict::dead);
+  bounce.recipients = {{"x@a", "", "failed", "5.3.4", ""},
+                       {"y@a", "", "failed", "5.0.0", "552 too large"}};
+  EXPECT_EQ(judge_bounce(bounce), BounceVerdict::too_large);
+  bounce.recipients[1].diagnostic = "550 no";
   EXPECT_EQ(judge_bounce(bounce), BounceVerdict::failed);
 }
 
@@ -142,6 +148,13 @@ TEST_F(BounceJudge, OfTheArchiveCopyAndItsOriginalTheOneThatIsNamed) {
   EXPECT_EQ(take("postfix", forwarded), BounceEffect::not_ours) << "could be either";
   EXPECT_EQ(take("postfix", returned(0)), BounceEffect::suppressed);
   EXPECT_EQ(state(0), DeliveryState::failed);
+}
+
+TEST_F(BounceJudge, A552WithoutAStatusIsTooLarge) {
+  for (const char* name : {"postfix_552", "exim_552"}) {
+    damage("UPDATE delivery SET state = 2, is_smallest = 0");
+    EXPECT_EQ(take(name, returned(1)), BounceEffect::smallest) << name;
+  }
 }
 
 TEST_F(BounceJudge, WhatIsTooLargeGoesOutOnceMoreInItsSmallestForm) {

@@ -31,6 +31,10 @@ TEST(BounceReader, ReadsEachSystemsNotification) {
            Case{"postfix_delayed", "delayed", "4.4.1", "connect to mail.receiver.example"},
            Case{"postfix_expired", "failed", "4.4.1", "connect to mail.receiver.example"},
            Case{"postfix_too_large", "failed", "5.3.4", "552 5.3.4 Message size exceeds"},
+           Case{"postfix_552", "failed", "5.0.0", "552 message too large"},
+           Case{"postfix_policy", "failed", "5.7.1", "550 5.7.1 a.example is no customer"},
+           Case{"exim_552", "failed", "5.0.0", "552 Message size exceeds"},
+           Case{"exim_expired", "failed", "5.0.0", "451 Try again later: retry timeout"},
            Case{"exchange_online", "failed", "5.1.10", "550 5.1.10 RESOLVER.ADR"},
            Case{"gmail", "failed", "5.1.1", "550-5.1.1 The email account"},
        }) {

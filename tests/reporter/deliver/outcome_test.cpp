@@ -26,5 +26,17 @@ TEST(Outcome, CutTextIsStillUtf8) {
   }
 }
 
+TEST(Outcome, WhatSaysThatAMessageIsTooLarge) {
+  for (const char* reply : {"552", "552 over limit", "552-over\n552 limit", "552 5.3.4 too big",
+                            "554-5.2.3 too\n554 big", "552 5.2.20 other", "552 5.3.4"}) {
+    EXPECT_TRUE(is_too_large_reply(reply)) << reply;
+  }
+  for (const char* reply :
+       {"", "55", "550", "554 no", "552 5.2.2 mailbox full", "552-5.2.2 mailbox\n", "552 5.2.2",
+        "452 4.3.4 later", "550 5.3.40 other", "message 552"}) {
+    EXPECT_FALSE(is_too_large_reply(reply)) << reply;
+  }
+}
+
 }  // namespace
 }  // namespace tlsrpt::reporter
