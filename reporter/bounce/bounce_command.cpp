@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <iostream>
+#include <memory>
 #include <string>
 
 #include "policy/isolate.h"
@@ -15,6 +17,7 @@ namespace tlsrpt::reporter {
 namespace {
 
 using policy::Errc;
+using policy::Error;
 using policy::Result;
 
 // Reads INPUT to its end, or the mail system would see a broken pipe, but keeps no more than is
@@ -46,14 +49,18 @@ std::string told(const TakenBounce& taken) {
   return "";
 }
 
-}  // namespace
+// The store, if there is one: a bounce is about what a flush wrote there. Where a store is absent,
+// a disk is not mounted or an option is wrong, and what is made anew would know no delivery.
+Result<std::unique_ptr<Store>> open_existing(const Settings& settings) {
+  const StoreLimits limits{settings.max_facts, settings.max_domains};
+  const auto found = open_store(settings.store, StoreAccess::read_only, limits);
+  if (!found.ok() && found.error().code() == Errc::not_found) return found.error();
+  return open_store(settings.store, StoreAccess::reporter, limits);
+}
 
-int run_bounce(const CommandContext& context) { return run_bounce(context, std::cin); }
-
-int run_bounce(const CommandContext& context, std::istream& input) {
+int take_one(const CommandContext& context, std::istream& input) {
   const std::string message = read_all(input);
-  const auto store = open_store(context.settings.store, StoreAccess::reporter,
-                                {context.settings.max_facts, context.settings.max_domains});
+  const auto store = open_existing(context.settings);
   if (!store.ok()) {
     fail_command(context, store.error());
     return exit_temporary;
@@ -70,6 +77,20 @@ int run_bounce(const CommandContext& context, std::istream& input) {
   }
   if (context.line.verbose) context.err << told(*taken) << '\n';
   return exit_ok;
+}
+
+}  // namespace
+
+int run_bounce(const CommandContext& context) { return run_bounce(context, std::cin); }
+
+int run_bounce(const CommandContext& context, std::istream& input) {
+  try {
+    return take_one(context, input);
+  } catch (const std::exception& bug) {
+    (void)fail_command(context,
+                       Error(Errc::internal, std::string("internal error: ") + bug.what()));
+    return exit_temporary;
+  }
 }
 
 void take_bounces(Store& store, const Settings& settings, policy::UtcSeconds now, FlushLog& log) {

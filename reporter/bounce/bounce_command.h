@@ -11,7 +11,8 @@
 namespace tlsrpt::reporter {
 
 // 0: taken in, or about none of ours; 65: no notification, so that whoever wrote hears of it; 75:
-// the store is locked, so that the mail system tries again.
+// it could not be looked at, be it that the store is locked or absent or that we have a bug, so
+// that the mail system tries again: it takes all else for final, and a bounce comes only once.
 int run_bounce(const CommandContext& context);
 // The same with another INPUT.
 int run_bounce(const CommandContext& context, std::istream& input);

@@ -45,10 +45,12 @@ struct Action {
   // the one who named it: it may well be readable to root only; --check gives it up by itself.
   bool gives_up_root = true;
   int (*run)(const CommandContext&) = nullptr;
+  // What a fault of the configuration ends with. A mail system takes 78 for final (pipe(8)).
+  ExitStatus if_misconfigured = exit_config;
 };
 
 constexpr auto actions = std::to_array<Action>({
-    {"bounce", NeedsConfig::yes, true, run_bounce},
+    {"bounce", NeedsConfig::yes, true, run_bounce, exit_temporary},
     {"check", NeedsConfig::yes, false, run_check},
     {"check-domain", NeedsConfig::where_it_is, true, run_check_domain},
     {"flush", NeedsConfig::yes, true, run_flush},
@@ -90,19 +92,19 @@ int run_reporter(int argc, char* const* argv, std::ostream& out, std::ostream& e
   const auto settings = settings_for(*action, *line, err);
   if (!settings.ok()) {
     err << settings.error().message() << '\n';
-    return exit_config;
+    return action->if_misconfigured;
   }
   std::string warning;
   const auto clock = make_clock(&warning);
   if (!warning.empty()) err << prefix << warning << '\n';
   if (!clock.ok()) {
     err << prefix << clock.error().message() << '\n';
-    return exit_config;
+    return action->if_misconfigured;
   }
   if (action->gives_up_root) {
     if (const auto dropped = give_up_root(*settings); !dropped.ok()) {
       err << prefix << dropped.error().message() << '\n';
-      return exit_config;
+      return action->if_misconfigured;
     }
   }
   return action->run({*line, *settings, **clock, out, err});

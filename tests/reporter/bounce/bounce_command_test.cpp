@@ -83,6 +83,21 @@ TEST_F(BounceCommand, TheMailSystemTriesAgainWhereTheStoreFails) {
   EXPECT_EQ(run(bounce_of(folder, "gmail", {})), exit_temporary);
 }
 
+TEST_F(BounceCommand, TheMailSystemTriesAgainWhereThereIsNoStore) {
+  settings_.store = "sqlite:" + folder_.file("absent.sqlite");
+  EXPECT_EQ(run(bounce("gmail")), exit_temporary);
+  EXPECT_THAT(err_.str(), HasSubstr("absent.sqlite"));
+  EXPECT_FALSE(std::filesystem::exists(folder_.file("absent.sqlite")));
+}
+
+TEST_F(BounceCommand, TheMailSystemTriesAgainWhereABugOfOursIsMet) {
+  std::istringstream input("x");
+  input.exceptions(std::ios::failbit);  // As soon as it ends.
+  CommandLine line;
+  EXPECT_EQ(run_bounce({line, settings_, clock_, out_, err_}, input), exit_temporary);
+  EXPECT_THAT(err_.str(), HasSubstr("internal error"));
+}
+
 TEST_F(BounceCommand, AFlushTakesTheMaildir) {
   settings_.bounce_maildir = maildir();
   folder_.write("bounces/new/1", bounce("gmail"));

@@ -1,10 +1,13 @@
 #include "reporter/command/reporter_command.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <sstream>
 #include <string>
 #include <vector>
+
+#include "tests/support/temp_dir.h"
 
 namespace tlsrpt::reporter {
 namespace {
@@ -41,6 +44,21 @@ TEST(ReporterCommand, HelpGoesToStandardOutput) {
   EXPECT_EQ(got.status, 0);
   EXPECT_TRUE(got.out.starts_with("Usage: tlsrpt-reporter "));
   EXPECT_EQ(got.err, "");
+}
+
+TEST(ReporterCommand, WhatIsMisconfiguredIsFinalForAllButBounces) {
+  const testing_support::TempDir folder;
+  folder.write("faulty", "no_such_option = 1\n");
+  folder.write("no_user",
+               "organization_name = Example\ncontact_info = a@b.example\n"
+               "run_as = no-such-user-here\n");
+  for (const std::string name : {"absent", "faulty", "no_user"}) {
+    if (name == "no_user" && ::geteuid() != 0) continue;  // Others do not become anybody.
+    const Outcome bounce = run({"-c", folder.file(name), "--bounce"});
+    EXPECT_EQ(bounce.status, 75) << name;
+    EXPECT_NE(bounce.err, "");
+    EXPECT_EQ(run({"-c", folder.file(name), "--status"}).status, 78) << name;
+  }
 }
 
 }  // namespace
