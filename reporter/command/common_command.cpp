@@ -87,8 +87,8 @@ std::vector<std::string> missing_on_machine(const Settings& settings) {
   if (const auto signer = make_dkim_signer(settings); !signer.ok()) {
     add("dkim_key_file", signer.error().message());
   }
-  if (const auto transport = load_mail_transport(settings); !transport.ok()) {
-    add("smtp_password_file", transport.error().message());
+  if (const auto fault = find_transport_fault(settings)) {
+    add(fault->option, fault->message);
   }
   // Only where it was set: not each machine that reports has a Postfix, and its group.
   const auto add_group = [&](std::string_view option, const std::string& name) {

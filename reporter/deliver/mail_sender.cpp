@@ -16,24 +16,44 @@ bool is_envelope_address(std::string_view text) {
   return !text.empty() && text.size() <= max_length && policy::is_printable(text);
 }
 
+namespace {
+
+using policy::Errc;
+using policy::Error;
+
+// Why the private key of our certificate is no secret, or cannot be read.
+std::optional<TransportFault> find_key_fault(const Settings& settings) {
+  constexpr std::size_t max_key_file = std::size_t{256} * 1024;  // With a chain of certificates.
+  const bool is_apart = !settings.smtp_tls_key_file.empty();
+  const std::string& path = is_apart ? settings.smtp_tls_key_file : settings.smtp_tls_cert_file;
+  if (path.empty()) return std::nullopt;
+  const auto reader = find_secret_reader(settings);
+  const auto key = reader.ok() ? read_secret_file(path, *reader, max_key_file) : reader.error();
+  if (key.ok()) return std::nullopt;
+  return TransportFault{is_apart ? "smtp_tls_key_file" : "smtp_tls_cert_file",
+                        key.error().message()};
+}
+
+}  // namespace
+
+std::optional<TransportFault> find_transport_fault(const Settings& settings) {
+  if (auto fault = find_key_fault(settings)) return fault;
+  const auto transport = load_mail_transport(settings);
+  if (transport.ok()) return std::nullopt;
+  return TransportFault{"smtp_password_file", transport.error().message()};
+}
+
 policy::Result<MailTransport> load_mail_transport(const Settings& settings) {
   constexpr std::size_t max_password_file = 1024;
-  constexpr std::size_t max_key_file = std::size_t{256} * 1024;  // With a chain of certificates.
   MailTransport transport{
       settings.mail_transport,
       settings.mail_from,
       {settings.smtp_tls_level, settings.smtp_tls_ca_file, settings.smtp_tls_cert_file,
        settings.smtp_tls_key_file, settings.smtp_user, ""}};
-  const SmtpSecurity& smtp = transport.smtp;
-  const std::string& key_file = smtp.key_file.empty() ? smtp.cert_file : smtp.key_file;
-  if (key_file.empty() && settings.smtp_user.empty()) return transport;
+  if (const auto fault = find_key_fault(settings)) return Error(Errc::io, fault->message);
+  if (settings.smtp_user.empty()) return transport;
   const auto reader = find_secret_reader(settings);
   if (!reader.ok()) return reader.error();
-  if (!key_file.empty()) {
-    const auto key = read_secret_file(key_file, *reader, max_key_file);
-    if (!key.ok()) return key.error();
-  }
-  if (settings.smtp_user.empty()) return transport;
   const std::string& path = settings.smtp_password_file;
   const auto text = read_secret_file(path, *reader, max_password_file);
   if (!text.ok()) return text.error();

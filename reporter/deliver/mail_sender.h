@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -63,6 +64,13 @@ struct MailTransport {
 // for smtp_password_file and the file with the private key; Errc::syntax where it holds no
 // password.
 policy::Result<MailTransport> load_mail_transport(const Settings& settings);
+
+// What keeps load_mail_transport() from it: the option that names the file, and the message.
+struct TransportFault {
+  std::string_view option;
+  std::string message;
+};
+std::optional<TransportFault> find_transport_fault(const Settings& settings);
 
 // The sender for TRANSPORT. Opens nothing yet. Errc::syntax: no such transport.
 policy::Result<std::unique_ptr<MailSender>> make_mail_sender(const MailTransport& transport);

@@ -115,8 +115,8 @@ class Flush {
       return exit_config;
     }
     signer_ = *std::move(signer);
-    if (const auto transport = load_mail_transport(settings_); !transport.ok()) {
-      log_.warn(fault_text(settings_, "smtp_password_file", transport.error().message()));
+    if (const auto fault = find_transport_fault(settings_)) {
+      log_.warn(fault_text(settings_, fault->option, fault->message));
       return exit_config;
     }
     auto resolver = make_resolver();
