@@ -6,12 +6,15 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "policy/isolate.h"
 #include "policy/text.h"
 #include "reporter/bounce/bounce_judge.h"
 #include "reporter/bounce/bounce_maildir.h"
 #include "reporter/command/command_error.h"
+#include "reporter/flush/told_today.h"
 
 namespace tlsrpt::reporter {
 namespace {
@@ -58,6 +61,19 @@ Result<std::unique_ptr<Store>> open_existing(const Settings& settings) {
   return open_store(settings.store, StoreAccess::reporter, limits);
 }
 
+// What a person who wrote is told. Not to write where that letter came from.
+std::string refusal(const Settings& settings, std::string_view message) {
+  std::vector<std::string> taken = addresses_of(message);
+  taken.push_back(settings.mail_from);
+  const std::string contact = policy::to_lower(settings.contact_info);
+  const bool is_taken = std::any_of(taken.begin(), taken.end(), [&](const std::string& each) {
+    return policy::to_lower(each) == contact;
+  });
+  std::string text = "this address takes delivery status notifications only";
+  if (!is_taken) text += "; please write to " + settings.contact_info;
+  return text;
+}
+
 int take_one(const CommandContext& context, std::istream& input) {
   const std::string message = read_all(input);
   const auto store = open_existing(context.settings);
@@ -71,8 +87,7 @@ int take_one(const CommandContext& context, std::istream& input) {
     return exit_temporary;
   }
   if (taken->effect == BounceEffect::other_mail) {
-    context.err << "this address takes delivery status notifications only; please write to "
-                << context.settings.contact_info << '\n';
+    context.err << refusal(context.settings, message) << '\n';
     return exit_data;
   }
   if (context.line.verbose) context.err << told(*taken) << '\n';
@@ -107,9 +122,9 @@ void take_bounces(Store& store, const Settings& settings, policy::UtcSeconds now
         log.detail(told(*one));
         return one->effect != BounceEffect::other_mail && one->effect != BounceEffect::not_ours;
       });
-  if (!taken.ok()) {
-    log.warn("bounce_maildir: " + policy::escape_untrusted(taken.error().message()));
-  }
+  if (taken.ok()) return;
+  const std::string text = "bounce_maildir: " + taken.error().message();
+  if (is_news(store, text, now)) log.warn(policy::escape_untrusted(text));
 }
 
 }  // namespace tlsrpt::reporter

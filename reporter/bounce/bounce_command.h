@@ -18,7 +18,7 @@ int run_bounce(const CommandContext& context);
 int run_bounce(const CommandContext& context, std::istream& input);
 
 // Takes in what lies in SETTINGS.bounce_maildir, if there is one. LOG is told what stands in the
-// way, which stops nothing else.
+// way, once a day; it stops nothing else.
 void take_bounces(Store& store, const Settings& settings, policy::UtcSeconds now, FlushLog& log);
 
 }  // namespace tlsrpt::reporter

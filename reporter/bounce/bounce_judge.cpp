@@ -82,9 +82,9 @@ BounceVerdict judge_bounce(const Bounce& bounce) {
 std::string bounce_reason(const Bounce& bounce) {
   if (bounce.recipients.empty()) return "";
   const BounceRecipient& first = bounce.recipients.front();
-  std::string text = first.diagnostic;
-  if (text.empty()) text = "status " + first.status;
-  return outcome_text("came back: " + text);
+  if (!first.diagnostic.empty()) return outcome_text("came back: " + first.diagnostic);
+  if (!first.status.empty()) return "came back: status " + first.status;
+  return "came back, without a reason";
 }
 
 Result<std::optional<Delivery>> find_bounced(Store& store, const Bounce& bounce) {

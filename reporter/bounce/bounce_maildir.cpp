@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <optional>
 #include <system_error>
@@ -23,6 +24,10 @@ namespace {
 using policy::Errc;
 using policy::Error;
 using policy::Result;
+using policy::Status;
+
+// For a name in cur/ that is free. Maildir's names are unique; only copies of a folder clash.
+constexpr int max_names_tried = 100;
 
 Error file_error(const std::string& path, std::error_code problem) {
   const bool absent = problem == std::errc::no_such_file_or_directory;
@@ -45,6 +50,37 @@ Result<std::vector<std::string>> list(const std::string& folder) {
   std::sort(names.begin(), names.end());
   if (names.size() > max_bounces_a_run) names.resize(max_bounces_a_run);
   return names;
+}
+
+// Whether messages can be moved out of FOLDER, or into it.
+Status check_writable(const std::string& folder) {
+  const std::string path = folder + "/";  // A file is none.
+  if (::faccessat(AT_FDCWD, path.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return policy::Unit{};
+  return file_error(folder, last_problem());
+}
+
+// Moves FROM to TO; file_exists where there is something of that name.
+std::error_code rename_to_free(const std::string& from, const std::string& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return {};
+  // Such as NFS, which cannot tell by itself.
+  const bool can_tell = errno != EINVAL && errno != ENOSYS;
+  if (can_tell) return last_problem();
+  if (::access(to.c_str(), F_OK) == 0) return std::make_error_code(std::errc::file_exists);
+  return ::rename(from.c_str(), to.c_str()) == 0 ? std::error_code() : last_problem();
+}
+
+// Moves FROM into FOLDER under NAME with FLAGS, or another name where that is taken.
+Status move_into(const std::string& folder, const std::string& name, std::string_view flags,
+                 const std::string& from) {
+  std::string to = folder + "/" + name;
+  std::error_code problem = rename_to_free(from, to + std::string(flags));
+  for (int i = 1; problem == std::errc::file_exists && i <= max_names_tried; ++i) {
+    to = folder + "/" + name + "." + std::to_string(i);
+    problem = rename_to_free(from, to + std::string(flags));
+  }
+  // Or another run has moved it.
+  if (!problem || ::access(from.c_str(), F_OK) != 0) return policy::Unit{};
+  return file_error(to, problem);
 }
 
 // The first max_bounce_size octets of the file PATH. Errc::not_found: another run has moved it.
@@ -71,12 +107,18 @@ Result<std::string> read_message(const std::string& path) {
 }  // namespace
 
 Result<MaildirSummary> take_maildir(const std::string& path, const TakeMessage& take) {
-  const auto names = list(path + "/new");
+  const std::string unread = path + "/new";
+  const std::string read = path + "/cur";
+  // What cannot be moved away would be taken in again and again.
+  for (const std::string& folder : {unread, read}) {
+    if (Status good = check_writable(folder); !good.ok()) return std::move(good).error();
+  }
+  const auto names = list(unread);
   if (!names.ok()) return names.error();
   MaildirSummary summary;
   std::optional<Error> fault;
   for (const std::string& name : *names) {
-    const std::string from = path + "/new/" + name;
+    const std::string from = unread + "/" + name;
     const auto message = read_message(from);
     if (!message.ok() && message.error().code() == Errc::not_found) continue;
     if (!message.ok()) {
@@ -85,11 +127,8 @@ Result<MaildirSummary> take_maildir(const std::string& path, const TakeMessage& 
     }
     const auto ours = take(*message);
     if (!ours.ok()) return ours.error();
-    const std::string to = path + "/cur/" + name + (*ours ? ":2,S" : ":2,");
-    if (::rename(from.c_str(), to.c_str()) != 0) {
-      const std::error_code problem = last_problem();
-      if (::access(from.c_str(), F_OK) == 0) fault = file_error(to, problem);
-    }
+    const Status moved = move_into(read, name, *ours ? ":2,S" : ":2,", from);
+    if (!moved.ok()) fault = moved.error();
     ++(*ours ? summary.taken : summary.others);
   }
   if (fault) return Error(Errc::io, fault->message());

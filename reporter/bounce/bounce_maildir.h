@@ -1,8 +1,8 @@
 // Bounces that lie in a Maildir (option bounce_maildir).
 //
 // Each message in new/ is taken in, then moved to cur/: as seen, where it was a notification about
-// one of our deliveries; as unseen, where it is for a person to read. A crash in between only has
-// it taken in again, which changes nothing.
+// one of our deliveries; as unseen, where it is for a person to read. Nothing in cur/ is replaced.
+// A crash in between only has it taken in again, which changes nothing.
 #pragma once
 
 #include <cstddef>
@@ -26,8 +26,9 @@ struct MaildirSummary {
 using TakeMessage = std::function<policy::Result<bool>(std::string_view message)>;
 
 // Hands every message in new/ of the Maildir at PATH to TAKE, in the order of their names. At most
-// max_bounce_size octets of each are read. Errc::not_found: there is no such Maildir; Errc::io:
-// something in it cannot be read or moved (all others were); else TAKE's error.
+// max_bounce_size octets of each are read. Errc::not_found: there is no such Maildir, or no new/ or
+// cur/ in it; Errc::io: those cannot be written, and nothing was taken, or something in it cannot
+// be read or moved (all others were); else TAKE's error.
 policy::Result<MaildirSummary> take_maildir(const std::string& path, const TakeMessage& take);
 
 }  // namespace tlsrpt::reporter

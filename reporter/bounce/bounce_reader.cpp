@@ -108,7 +108,22 @@ void add_addresses(std::string_view field, std::vector<std::string>& addresses) 
   }
 }
 
+// What local(8), virtual(8) and others note of the envelope; To of a bounce is the sender of what
+// came back.
+void add_sent_to(const MimeHeader& header, std::vector<std::string>& addresses) {
+  for (const std::string_view name :
+       {"delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "to"}) {
+    for (const std::string_view value : header.values(name)) add_addresses(value, addresses);
+  }
+}
+
 }  // namespace
+
+std::vector<std::string> addresses_of(std::string_view message) {
+  std::vector<std::string> addresses;
+  add_sent_to(take_mime_header(message), addresses);
+  return addresses;
+}
 
 bool is_status_code(std::string_view text) {
   std::size_t dots = 0;
@@ -144,13 +159,7 @@ Result<Bounce> read_bounce(std::string_view message) {
   }
   if (!is_one) return Error(Errc::not_found, "no delivery status notification");
   if (bounce.recipients.empty()) return Error(Errc::syntax, "a notification about no recipient");
-  // What local(8), virtual(8) and others note of the envelope; To is the sender of what came back.
-  for (const std::string_view name :
-       {"delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "to"}) {
-    for (const std::string_view value : read.header.values(name)) {
-      add_addresses(value, bounce.sent_to);
-    }
-  }
+  add_sent_to(read.header, bounce.sent_to);
   return bounce;
 }
 

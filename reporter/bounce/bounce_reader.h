@@ -41,6 +41,10 @@ struct Bounce {
 // Whether TEXT has the form of an enhanced status code, such as "5.1.10" (RFC 3463, 2).
 bool is_status_code(std::string_view text);
 
+// The addresses that MESSAGE, a bounce or not, came to, as its header says: at most
+// max_bounce_names.
+std::vector<std::string> addresses_of(std::string_view message);
+
 // What MESSAGE says. Errc::not_found: it is no notification; Errc::syntax: it is one, damaged.
 policy::Result<Bounce> read_bounce(std::string_view message);
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # command_examples.sh REPORTER MILTER FILE...: the programs accept every command line of ours that a
 # page, a crontab or a systemd unit shows. Each is run with a configuration file that does not
-# exist: a good command line gets past the switches and fails there (78, --bounce 75), a bad one is a
-# usage error (64).
+# exist: a good command line gets past the switches and fails there (78, --bounce 75), a bad one is
+# a usage error (64).
 set -eu
 reporter=$1
 milter=$2

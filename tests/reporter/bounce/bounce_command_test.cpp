@@ -62,8 +62,18 @@ TEST_F(BounceCommand, TakesOneFromStandardInput) {
 }
 
 TEST_F(BounceCommand, WhoWritesToItHearsOfIt) {
+  settings_.mail_from = "tls-bounces@relay.example";
+  EXPECT_EQ(run("To: tls-bounces@relay.example\n\nWhat is this?\n"), exit_data);
+  EXPECT_THAT(err_.str(), HasSubstr("notifications only; please write to tls-reports@relay."));
+}
+
+TEST_F(BounceCommand, NobodyIsToldToWriteWhereTheLetterCameFrom) {
+  ASSERT_EQ(settings_.mail_from, settings_.contact_info);
   EXPECT_EQ(run("From: somebody@b.example\n\nWhat is this?\n"), exit_data);
-  EXPECT_THAT(err_.str(), HasSubstr("please write to tls-reports@relay.example"));
+  EXPECT_EQ(err_.str(), "this address takes delivery status notifications only\n");
+  settings_.mail_from = "tls-bounces@relay.example";
+  EXPECT_EQ(run("To: Reports <TLS-Reports@relay.example>\n\nWhat is this?\n"), exit_data);
+  EXPECT_EQ(err_.str(), "this address takes delivery status notifications only\n");
 }
 
 TEST_F(BounceCommand, ABounceOfOthersIsNoFault) {
@@ -110,10 +120,27 @@ TEST_F(BounceCommand, AFlushTakesTheMaildir) {
   EXPECT_TRUE(std::filesystem::exists(folder_.file("bounces/cur/2:2,")));
 }
 
-TEST_F(BounceCommand, AMaildirThatIsAbsentIsTold) {
+TEST_F(BounceCommand, TroubleWithAMaildirIsToldOnceADay) {
   settings_.bounce_maildir = folder_.file("nothing");
+  log_.str("");
   take_all();
   EXPECT_THAT(log_.str(), HasSubstr("bounce_maildir: "));
+  log_.str("");
+  take_all();
+  EXPECT_EQ(log_.str(), "");
+  clock_.advance(std::chrono::days(1));
+  take_all();
+  EXPECT_THAT(log_.str(), HasSubstr("bounce_maildir: "));
+}
+
+TEST_F(BounceCommand, ABounceThatCannotBeMovedSuppressesNobody) {
+  settings_.bounce_maildir = maildir();
+  folder_.write("bounces/new/1", bounce("gmail"));
+  std::filesystem::remove(folder_.file("bounces/cur"));
+  take_all();
+  EXPECT_THAT(log_.str(), HasSubstr("bounces/cur: No such file or directory"));
+  EXPECT_EQ(deliveries().at(0).state, DeliveryState::sent);
+  EXPECT_TRUE(store_->suppressions(clock_.now())->empty());
 }
 
 TEST_F(BounceCommand, WhatIsSuppressedGetsNothingUntilThatIsOver) {

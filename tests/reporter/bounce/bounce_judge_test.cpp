@@ -177,6 +177,8 @@ TEST_F(BounceJudge, ReasonsAreOneEscapedLine) {
   EXPECT_EQ(bounce_reason(bounce), "came back: 550 a b \\u{1b}[31m");
   bounce.recipients[0].diagnostic = "";
   EXPECT_EQ(bounce_reason(bounce), "came back: status 5.1.1");
+  bounce.recipients[0].status = "";
+  EXPECT_EQ(bounce_reason(bounce), "came back, without a reason");
 }
 
 }  // namespace

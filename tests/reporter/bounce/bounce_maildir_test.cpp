@@ -88,13 +88,26 @@ TEST_F(BounceMaildir, OneThatCannotBeReadStopsNoOther) {
   EXPECT_THAT(names("cur"), UnorderedElementsAre("3:2,S"));
 }
 
-TEST_F(BounceMaildir, WhereItCannotBeMovedThatIsTold) {
+TEST_F(BounceMaildir, WhatCannotBeMovedIsNotTaken) {
   folder_.write("new/1", "ours");
   std::filesystem::remove(folder_.file("cur"));
-  const auto summary = take();
-  ASSERT_FALSE(summary.ok());
-  EXPECT_EQ(summary.error().code(), Errc::io);
+  EXPECT_EQ(take().error().code(), Errc::not_found);
+  folder_.write("cur", "a file");
+  EXPECT_EQ(take().error().code(), Errc::io);
   EXPECT_THAT(names("new"), UnorderedElementsAre("1"));
+  EXPECT_THAT(seen_, IsEmpty());
+}
+
+TEST_F(BounceMaildir, NothingIsReplaced) {
+  folder_.write("new/1", "ours, new");
+  folder_.write("cur/1:2,S", "ours, old");
+  folder_.write("cur/1.1:2,S", "ours, older");
+  ASSERT_TRUE(take().ok());
+  EXPECT_THAT(names("new"), IsEmpty());
+  EXPECT_THAT(names("cur"), UnorderedElementsAre("1:2,S", "1.1:2,S", "1.2:2,S"));
+  EXPECT_EQ(folder_.read("cur/1:2,S"), "ours, old");
+  EXPECT_EQ(folder_.read("cur/1.1:2,S"), "ours, older");
+  EXPECT_EQ(folder_.read("cur/1.2:2,S"), "ours, new");
 }
 
 TEST_F(BounceMaildir, AFolderThatIsAbsentIsNotFound) {
