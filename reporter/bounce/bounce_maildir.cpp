@@ -37,6 +37,10 @@ Error file_error(const std::string& path, std::error_code problem) {
 
 std::error_code last_problem() { return {errno, std::generic_category()}; }
 
+std::string path_in(const std::string& folder, const std::string& name) {
+  return folder + "/" + name;
+}
+
 // The messages in FOLDER, sorted: Maildir's names begin with the time.
 Result<std::vector<std::string>> list(const std::string& folder) {
   std::error_code problem;
@@ -72,10 +76,10 @@ std::error_code rename_to_free(const std::string& from, const std::string& to) {
 // Moves FROM into FOLDER under NAME with FLAGS, or another name where that is taken.
 Status move_into(const std::string& folder, const std::string& name, std::string_view flags,
                  const std::string& from) {
-  std::string to = folder + "/" + name;
+  std::string to = path_in(folder, name);
   std::error_code problem = rename_to_free(from, to + std::string(flags));
   for (int i = 1; problem == std::errc::file_exists && i <= max_names_tried; ++i) {
-    to = folder + "/" + name + "." + std::to_string(i);
+    to = path_in(folder, name + "." + std::to_string(i));
     problem = rename_to_free(from, to + std::string(flags));
   }
   // Or another run has moved it.
@@ -118,7 +122,7 @@ Result<MaildirSummary> take_maildir(const std::string& path, const TakeMessage& 
   MaildirSummary summary;
   std::optional<Error> fault;
   for (const std::string& name : *names) {
-    const std::string from = unread + "/" + name;
+    const std::string from = path_in(unread, name);
     const auto message = read_message(from);
     if (!message.ok() && message.error().code() == Errc::not_found) continue;
     if (!message.ok()) {
