@@ -260,6 +260,7 @@ Status Daemon::have_store() {
 }
 
 void Daemon::lose_store() {
+  if (tlsrpt_) tlsrpt_->lose_store();
   work_->store.reset();
   locks_ = Locks();
 }

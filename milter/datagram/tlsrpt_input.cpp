@@ -125,6 +125,12 @@ void TlsrptInput::begin(std::span<Collector* const> collectors) {
                  " TLSRPT datagrams of the life before are lost: " + no_room);
 }
 
+// A number that was handed over and not committed is nowhere but in the journal.
+void TlsrptInput::lose_store() {
+  base_ = committed_.value_or(base_);
+  committed_.reset();
+}
+
 // Postfix sends into nothing where the name of the socket does not lead to ours any more.
 void TlsrptInput::look_for_socket() {
   const auto now = steady_clock::now();
@@ -216,7 +222,7 @@ void TlsrptInput::hand_over(std::span<Collector* const> collectors) {
   for (Collector* collector : collectors) {
     if (collector->last_datagram()) continue;
     // One for another log, after a reload: the one before it has committed everything.
-    collector->begin_datagrams(is_committed_ ? handed_ : base_);
+    collector->begin_datagrams(committed_ ? handed_ : base_);
     // From now on a kill loses nothing. Where it fails, the daemon's next commit says so.
     (void)collector->commit();
   }
@@ -250,7 +256,7 @@ void TlsrptInput::hand_over(std::span<Collector* const> collectors) {
   }
   handed_ = *lowest(collectors, &Collector::last_datagram);
   if (const auto committed = lowest(collectors, &Collector::committed_datagram)) {
-    is_committed_ = true;
+    committed_ = committed;
     journal_.release(*committed);
   }
 }

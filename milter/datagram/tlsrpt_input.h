@@ -46,6 +46,9 @@ class TlsrptInput final : public CollectorInput {
   // runs.
   bool start();
   void hand_over(std::span<Collector* const> collectors) override;
+  // The store was removed, and no collector is left: those of the next store get everything that
+  // was not committed to this one.
+  void lose_store();
 
  private:
   void begin(std::span<Collector* const> collectors);
@@ -65,10 +68,10 @@ class TlsrptInput final : public CollectorInput {
   DatagramJournal journal_;
   DatagramLanding landing_;
   bool is_begun_ = false;
-  std::uint64_t base_ = 0;     // Numbers of this store are higher.
-  bool is_committed_ = false;  // Some collector has committed a number.
-  std::uint64_t handed_ = 0;   // Number of the last datagram handed over.
-  std::uint64_t last_ = 0;     // Number of the last one before the present receiver.
+  std::uint64_t base_ = 0;                  // Numbers of this store are higher.
+  std::optional<std::uint64_t> committed_;  // To this store; none: nothing yet.
+  std::uint64_t handed_ = 0;                // Number of the last datagram handed over.
+  std::uint64_t last_ = 0;                  // Number of the last one before the present receiver.
   std::unique_ptr<TlsrptSocket> socket_;
   std::optional<TlsrptReceiver> receiver_;
   std::chrono::steady_clock::time_point next_try_{};

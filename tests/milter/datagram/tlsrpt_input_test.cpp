@@ -42,6 +42,13 @@ class TlsrptInputTest : public testing::Test {
     }
   }
 
+  void replace_store() {
+    store_.reset();
+    for (const char* name : {"s.sqlite", "s.sqlite-wal", "s.sqlite-shm"})
+      std::filesystem::remove(folder_.file(name));
+    store_ = *reporter::open_store(settings_.store, reporter::StoreAccess::collector, {});
+  }
+
   testing_support::TempDir folder_;
   testing_support::FakeClock clock_{"2026-11-22T12:00:00Z"};
   reporter::Settings settings_ = reporter::default_settings();
@@ -183,6 +190,32 @@ TEST_F(TlsrptInputTest, ACollectorAfterASpoiltOneGetsEverythingSinceTheLastCommi
   EXPECT_EQ(*next->last_datagram(), begin + 10);
 }
 
+TEST_F(TlsrptInputTest, TheStoreAfterARemovedOneGetsWhatWasNotCommitted) {
+  const auto receives = input();
+  ASSERT_TRUE(receives->start());
+  auto counts = collector();
+  hand_over(*receives, *counts);
+  const std::uint64_t begin = *counts->last_datagram();
+  const auto take_until = [&](std::uint64_t number) {
+    do {
+      hand_over(*receives, *counts);
+    } while (*counts->last_datagram() < number);
+  };
+  send(10);
+  take_until(begin + 10);
+  ASSERT_TRUE(counts->commit().ok());
+  send(5);
+  take_until(begin + 15);
+  counts.reset();
+  replace_store();
+  receives->lose_store();
+  counts = collector();
+  take_until(begin + 15);
+  ASSERT_TRUE(counts->commit().ok());
+  const auto lost = *store_->lost_datagrams(policy::day_of(clock_.now()));
+  EXPECT_EQ(lost.at(policy::DatagramLoss::missing_key).count, 5U);
+}
+
 TEST_F(TlsrptInputTest, WhatIsRefusedAndAQueueThatWasFullAreCommitted) {
   const auto receives = input();
   ASSERT_TRUE(receives->start());
@@ -211,10 +244,7 @@ TEST_F(TlsrptInputTest, AnotherStoreDoesNotGetWhatTheFirstHas) {
     send(10);
   }
   clock_.advance(std::chrono::seconds(1));
-  store_.reset();
-  for (const char* name : {"s.sqlite", "s.sqlite-wal", "s.sqlite-shm"})
-    std::filesystem::remove(folder_.file(name));
-  store_ = *reporter::open_store(settings_.store, reporter::StoreAccess::collector, {});
+  replace_store();
   const auto receives = input();
   const auto counts = collector();
   hand_over(*receives, *counts);
