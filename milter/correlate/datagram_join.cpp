@@ -366,11 +366,7 @@ void DatagramJoin::expire_datagram(Datagrams::iterator found) {
     give(line, take_out(found));
     return;
   }
-  if (!options_.counts_alone) {
-    erase(found);
-    return;
-  }
-  count_alone(datagram.facts, datagram.at, nullptr);
+  if (options_.counts_alone) count_alone(datagram.facts, datagram.at, nullptr);
   datagram.is_counted = true;
   ++counted_datagrams_;
 }
@@ -516,9 +512,14 @@ void DatagramJoin::count_alone(const DatagramFacts& facts, policy::UtcSeconds at
 }
 
 void DatagramJoin::forget(std::uint64_t datagram_hash) {
-  const auto found = std::find_if(
-      datagrams_.lower_bound(datagram_cursor_), datagrams_.end(),
-      [datagram_hash](const auto& each) { return hash_of(each.second) == datagram_hash; });
+  const auto is_it = [datagram_hash](const auto& each) {
+    return hash_of(each.second) == datagram_hash;
+  };
+  const auto first_waiting = datagrams_.lower_bound(datagram_cursor_);
+  auto found = std::find_if(first_waiting, datagrams_.end(), is_it);
+  // The log of the one that counts alone may lag behind this one.
+  if (found == datagrams_.end() && !options_.counts_alone)
+    found = std::find_if(datagrams_.begin(), first_waiting, is_it);
   if (found != datagrams_.end()) erase(found);
 }
 

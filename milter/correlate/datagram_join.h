@@ -152,7 +152,7 @@ class DatagramJoin final : public SessionSink {
     std::int64_t pid = 0;
     policy::UtcSeconds at{};
     bool was_held = false;
-    bool is_counted = false;  // Alone.
+    bool is_counted = false;  // Alone, by whichever collector does so.
     DatagramFacts facts;
   };
   using Lines = std::map<std::uint64_t, Line>;

@@ -118,6 +118,34 @@ TEST(DatagramJoin, AnotherPidIsTakenWhereTheOwnHasNone) {
   EXPECT_EQ(world.end(2000).sink.seen, Seen{both_success});
 }
 
+// Of two logs, the one whose collector does not count what finds no line.
+JoinOptions second_log() {
+  JoinOptions options{true, true, true, true, "relay1"};
+  options.counts_alone = options.is_only = false;
+  return options;
+}
+
+TEST(DatagramJoin, ALateLineOfASecondLogFindsWhatTheFirstHasCountedAlone) {
+  JoinWorld world(second_log());
+  world.datagram(0, 7, success_datagram("a.example")).end(700);
+  EXPECT_TRUE(world.restart(700));
+  log_session(world, 0);
+  world.end(2000);
+  EXPECT_EQ(world.sink.seen, Seen());
+  EXPECT_EQ(world.sink.messages, 1U);
+}
+
+TEST(DatagramJoin, WhatTheFirstLogHasALateLineOfIsForgottenInTheSecond) {
+  JoinWorld first({true, true, true, false, "relay1"});
+  JoinWorld second(second_log());
+  for (JoinWorld* world : {&first, &second}) world->datagram(0, 7, success_datagram("a.example"));
+  second.end(700);
+  log_session(first, 0);
+  for (const std::uint64_t paired : first.join().take_paired()) second.join().forget(paired);
+  log_session(second, 0);
+  EXPECT_EQ(second.end(2000).sink.seen, Seen{log_success});
+}
+
 TEST(DatagramJoin, PostfixSaysThatADatagramWasNotSent) {
   JoinWorld world;
   world.line(0, established_line(7, "a.example"))
