@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "milter/mail/unix_address.h"
 #include "reporter/group.h"
@@ -30,6 +31,37 @@ bool is_stale(const std::string& path, int type) {
   const policy::UniqueFd socket(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.valid()) return false;
   return UnixAddress(path).connect(socket.get()) != 0 && errno == ECONNREFUSED;
+}
+
+bool is_there(const std::filesystem::path& folder) {
+  struct stat status {};
+  return folder.empty() || ::stat(folder.c_str(), &status) == 0;
+}
+
+Status make_folder(const std::filesystem::path& folder, uid_t owner, gid_t group, mode_t mode) {
+  if (::mkdir(folder.c_str(), 0700) != 0) {
+    if (errno == EEXIST) return policy::Unit{};
+    return io_error(folder.string(), errno);
+  }
+  if (::chown(folder.c_str(), owner, group) != 0 || ::chmod(folder.c_str(), mode) != 0) {
+    const int problem = errno;
+    ::rmdir(folder.c_str());
+    return io_error(folder.string(), problem);
+  }
+  return policy::Unit{};
+}
+
+// Those above FOLDER that are missing; anybody may pass.
+Status make_folders_above(const std::filesystem::path& folder) {
+  constexpr mode_t passable = 0755;
+  constexpr auto unchanged = static_cast<gid_t>(-1);
+  std::vector<std::filesystem::path> missing;
+  for (auto above = folder.parent_path(); !is_there(above); above = above.parent_path())
+    missing.push_back(above);
+  for (auto above = missing.rbegin(); above != missing.rend(); ++above) {
+    if (auto status = make_folder(*above, ::geteuid(), unchanged, passable); !status) return status;
+  }
+  return policy::Unit{};
 }
 
 }  // namespace
@@ -134,25 +166,16 @@ std::string SocketFile::lasting_path() const {
 
 Status make_socket_folder(const std::string& path, uid_t owner, const std::string& group) {
   constexpr mode_t folder_mode = 02750;
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  struct stat status {};
-  if (::stat(folder.c_str(), &status) == 0) return policy::Unit{};
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  if (is_there(folder)) return policy::Unit{};
   gid_t gid = static_cast<gid_t>(-1);
   if (!group.empty()) {
     const auto found = reporter::find_group(group);
     if (!found) return found.error();
     gid = *found;
   }
-  if (::mkdir(folder.c_str(), 0700) != 0) {
-    if (errno == EEXIST) return policy::Unit{};
-    return io_error(folder, errno);
-  }
-  if (::chown(folder.c_str(), owner, gid) != 0 || ::chmod(folder.c_str(), folder_mode) != 0) {
-    const int problem = errno;
-    ::rmdir(folder.c_str());
-    return io_error(folder, problem);
-  }
-  return policy::Unit{};
+  if (auto status = make_folders_above(folder); !status) return status;
+  return make_folder(folder, owner, gid, folder_mode);
 }
 
 }  // namespace tlsrpt::milter

@@ -78,9 +78,10 @@ class PrivateUmask {
   mode_t old_;
 };
 
-// Makes the folder of a socket at PATH where only the folder itself is missing: owned by OWNER and
-// GROUP, mode 2750, so that sockets in it belong to the group, which may pass. Does nothing where
-// it exists. For root, before privileges are dropped. Errc::io; Errc::not_found: no such group.
+// Makes the folder of a socket at PATH where it is missing: owned by OWNER and GROUP, mode 2750, so
+// that sockets in it belong to the group, which may pass. Missing folders above it are made, too:
+// owned by us, mode 0755. Does nothing where it exists. For root, before privileges are dropped.
+// Errc::io; Errc::not_found: no such group.
 policy::Status make_socket_folder(const std::string& path, uid_t owner, const std::string& group);
 
 }  // namespace tlsrpt::milter

@@ -3,8 +3,10 @@
 #include <grp.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <memory>
 
 #include "milter/mail/unix_address.h"
@@ -173,7 +175,22 @@ TEST_F(SocketFileTest, FolderIsMadeForTheGroupAndNeverChanged) {
   ASSERT_TRUE(make_socket_folder(inside, ::geteuid(), own->gr_name).ok());
   ASSERT_EQ(::stat(folder_.file("new").c_str(), &made), 0);
   EXPECT_EQ(made.st_mode & 07777U, 0700U);
-  EXPECT_FALSE(make_socket_folder(folder_.file("a/b/c"), ::geteuid(), "").ok());
+}
+
+TEST_F(SocketFileTest, MissingFoldersAboveAreMadeForAnybodyToPass) {
+  const mode_t old = ::umask(0077);
+  EXPECT_TRUE(make_socket_folder(folder_.file("a/b/c/m.sock"), ::geteuid(), "").ok());
+  ::umask(old);
+  const auto mode_of = [this](const char* name) {
+    struct stat made {};
+    EXPECT_EQ(::stat(folder_.file(name).c_str(), &made), 0) << name;
+    return made.st_mode & 07777U;
+  };
+  EXPECT_EQ(mode_of("a"), 0755U);
+  EXPECT_EQ(mode_of("a/b"), 0755U);
+  EXPECT_EQ(mode_of("a/b/c"), 02750U);
+  std::ofstream(folder_.file("file")) << '\n';
+  EXPECT_FALSE(make_socket_folder(folder_.file("file/b/c/m.sock"), ::geteuid(), "").ok());
 }
 
 }  // namespace
