@@ -26,11 +26,11 @@ Error io_error(const std::string& what, int number) {
   return {Errc::io, what + ": " + std::generic_category().message(number)};
 }
 
-// Whether nobody listens on the socket at PATH any more. Only a refused connection proves that.
-bool is_stale(const std::string& path, int type) {
+// What connecting to the socket at PATH comes to: 0, or errno.
+int try_connect(const std::string& path, int type) {
   const policy::UniqueFd socket(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket.valid()) return false;
-  return UnixAddress(path).connect(socket.get()) != 0 && errno == ECONNREFUSED;
+  if (!socket.valid() || UnixAddress(path).connect(socket.get()) != 0) return errno;
+  return 0;
 }
 
 bool is_there(const std::filesystem::path& folder) {
@@ -91,7 +91,13 @@ Result<std::optional<SocketFile::Identity>> SocketFile::stale_socket(const std::
     return io_error(path, errno);
   }
   if (!S_ISSOCK(status.st_mode)) return Error(Errc::io, path + ": exists and is no socket");
-  if (!is_stale(path, type))
+  // Only a refused connection proves that nobody listens any more.
+  const int problem = try_connect(path, type);
+  if (problem == EACCES)
+    return Error(Errc::temporary,
+                 path + ": whether another program listens on it cannot be told (" +
+                     std::generic_category().message(problem) + "): remove it if none does");
+  if (problem != ECONNREFUSED)
     return Error(Errc::temporary, path + ": another program listens on it");
   return std::optional<Identity>(Identity{status.st_dev, status.st_ino});
 }

@@ -136,7 +136,8 @@ void check_transport(const CheckFacts& facts, CheckFindings* findings) {
 bool enforces_tls(const PostfixFacts& postfix, const PostfixService& service) {
   const std::string level = effective(postfix, service, "smtp_tls_security_level");
   const std::string maps = effective(postfix, service, "smtp_tls_policy_maps");
-  const bool is_opportunistic = level.empty() || level == "none" || level == "may";
+  const bool is_legacy = level.empty() && effective(postfix, service, "smtp_enforce_tls") == "yes";
+  const bool is_opportunistic = !is_legacy && (level.empty() || level == "none" || level == "may");
   return !is_opportunistic || (!maps.empty() && maps != "static:may");
 }
 
@@ -159,6 +160,16 @@ std::string service_for(const PostfixFacts& postfix, std::string_view sender) {
   }
   const std::string transport = value(postfix, "default_transport");
   return transport.empty() ? "smtp" : transport.substr(0, transport.find(':'));
+}
+
+// The same for reports. A sender of their own is another address where Postfix does not know what
+// was added.
+std::string service_of_reports(const CheckFacts& facts, const PostfixFacts& postfix) {
+  const std::size_t at = facts.mail_from.rfind('@');
+  if (at == std::string::npos || knows_verp(facts, postfix))
+    return service_for(postfix, facts.mail_from);
+  std::string sender = facts.mail_from;
+  return service_for(postfix, sender.insert(at, facts.verp_delimiter + std::string("0")));
 }
 
 const PostfixService* find_service(const PostfixFacts& postfix, const std::string& name) {
@@ -196,6 +207,13 @@ std::vector<std::string> own_transport(const CheckFacts& facts, const PostfixFac
   return commands;
 }
 
+// What lets reports leave by a service that does not hinder them.
+std::vector<std::string> let_reports_out(const CheckFacts& facts, const PostfixFacts& postfix) {
+  const bool is_by_verp =
+      service_of_reports(facts, postfix) != service_for(postfix, facts.mail_from);
+  return is_by_verp ? let_know_verp(facts, postfix) : own_transport(facts, postfix);
+}
+
 void check_report_tls(const CheckFacts& facts, CheckFindings* findings) {
   for (const PostfixFacts& postfix : facts.postfix) {
     if (!postfix.problem.empty()) continue;
@@ -209,14 +227,14 @@ void check_report_tls(const CheckFacts& facts, CheckFindings* findings) {
                            "are named there, under the TLS policies of these",
                            {postconf_of(postfix) + " transport_maps"}});
     }
-    const std::string name = service_for(postfix, facts.mail_from);
+    const std::string name = service_of_reports(facts, postfix);
     const PostfixService* service = find_service(postfix, name);
     if (service != nullptr && !enforces_tls(postfix, *service)) continue;
     findings->push_back(
         {name.empty() ? Level::hint : Level::fault, "report-tls",
          "reports leave under the TLS policies of other mail, and this Postfix does not know "
          "TLS-Required: a report about broken TLS may be stopped by it",
-         own_transport(facts, postfix)});
+         let_reports_out(facts, postfix)});
   }
 }
 
@@ -224,13 +242,13 @@ void check_report_loop(const CheckFacts& facts, CheckFindings* findings) {
   for (const PostfixFacts& postfix : facts.postfix) {
     const auto version = version_of(postfix);
     if (!has_tlsrpt_on(postfix) || version[0] != 3 || version[1] != 10 || version[2] > 3) continue;
-    const PostfixService* service = find_service(postfix, service_for(postfix, facts.mail_from));
+    const PostfixService* service = find_service(postfix, service_of_reports(facts, postfix));
     if (service != nullptr && effective(postfix, *service, "smtp_tlsrpt_enable") == "no") continue;
     findings->push_back({Level::fault, "report-loop",
                          "Postfix " + value(postfix, "mail_version") +
                              " counts the sessions of reports, too: reports cause reports; 3.10.4 "
                              "and later do not",
-                         own_transport(facts, postfix)});
+                         let_reports_out(facts, postfix)});
   }
 }
 

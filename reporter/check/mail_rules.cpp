@@ -26,21 +26,29 @@ bool receives(const PostfixFacts& postfix, std::string_view domain) {
 
 }  // namespace
 
+bool knows_verp(const CheckFacts& facts, const PostfixFacts& postfix) {
+  return facts.verp_delimiter == '\0' ||
+         value(postfix, "recipient_delimiter").find(facts.verp_delimiter) != std::string::npos;
+}
+
+std::vector<std::string> let_know_verp(const CheckFacts& facts, const PostfixFacts& postfix) {
+  return {postconf_of(postfix) + " -e 'recipient_delimiter=" +
+              value(postfix, "recipient_delimiter") + facts.verp_delimiter + "'",
+          reload_of(postfix)};
+}
+
 void check_bounces(const CheckFacts& facts, std::vector<CheckFinding>* findings) {
   const std::size_t at = facts.mail_from.rfind('@');
   if (at == std::string::npos) return;
   const std::string domain = policy::to_lower(std::string_view(facts.mail_from).substr(at + 1));
   for (const PostfixFacts& postfix : facts.postfix) {
     if (!postfix.problem.empty() || !receives(postfix, domain)) continue;
-    const std::string known = value(postfix, "recipient_delimiter");
-    if (known.find(facts.verp_delimiter) != std::string::npos) continue;
-    findings->push_back(
-        {CheckFinding::Level::fault,
-         "bounces",
-         "bounces of reports are refused: recipient_delimiter \"" + known +
-             "\" does not hold the verp_delimiter \"" + facts.verp_delimiter + '"',
-         {postconf_of(postfix) + " -e 'recipient_delimiter=" + known + facts.verp_delimiter + "'",
-          reload_of(postfix)}});
+    if (knows_verp(facts, postfix)) continue;
+    findings->push_back({CheckFinding::Level::fault, "bounces",
+                         "bounces of reports are refused: recipient_delimiter \"" +
+                             value(postfix, "recipient_delimiter") +
+                             "\" does not hold the verp_delimiter \"" + facts.verp_delimiter + '"',
+                         let_know_verp(facts, postfix)});
   }
 }
 

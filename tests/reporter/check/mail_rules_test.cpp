@@ -34,6 +34,26 @@ TEST_F(MailRulesTest, BouncesThatComeToAnotherHost) {
   EXPECT_THAT(found(), ElementsAre("fault bounces"));
 }
 
+// Reports with senders of their own pass by the service that is there for mail_from.
+TEST_F(MailRulesTest, SendersOfTheirOwnLeaveByAnotherService) {
+  value("smtp_tls_security_level") = "encrypt";
+  value("sender_dependent_default_transport_maps") = "inline:{ {tls@a.example = tlsrpt-out:} }";
+  postfix().services.push_back(
+      {"tlsrpt-out/unix", "smtp", true, {{"smtp_tls_security_level", "may"}}});
+  EXPECT_THAT(found(), IsEmpty());
+  facts.verp_delimiter = '+';
+  EXPECT_THAT(found(), ElementsAre("fault report-tls"));
+  EXPECT_THAT(commands(), ElementsAre("postconf -e 'recipient_delimiter=+'", "postfix reload"));
+  value("recipient_delimiter") = "+";
+  EXPECT_THAT(found(), IsEmpty());
+}
+
+TEST_F(MailRulesTest, TlsThatAnOldParameterEnforces) {
+  value("smtp_tls_security_level") = "";
+  value("smtp_enforce_tls") = "yes";
+  EXPECT_THAT(found(), ElementsAre("fault report-tls"));
+}
+
 TEST_F(MailRulesTest, AddressesBeyondAscii) {
   value("smtputf8_enable") = "yes";
   EXPECT_THAT(found(), IsEmpty());
