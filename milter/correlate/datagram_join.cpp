@@ -105,11 +105,19 @@ DatagramJoin::Datagrams::iterator DatagramJoin::find_late(const Line& line) {
   return datagrams_.end();
 }
 
+// What lay in the socket came since the last stop, and its own line has been read by now.
+bool DatagramJoin::may_be_of_other_pid(const Line& line, const Datagram& datagram) const {
+  if (!is_near(line, datagram)) return false;
+  if (!datagram.was_held) return true;
+  const auto stopped = held_since_ + datagram_wait;
+  return line.at + datagram_nearness >= stopped && datagram.at + datagram_nearness < now_;
+}
+
 DatagramJoin::Datagrams::iterator DatagramJoin::find_of_other_pid(const Line& line) {
   for (auto found = datagrams_.lower_bound(datagram_cursor_); found != datagrams_.end(); ++found) {
     const Datagram& datagram = found->second;
-    if (datagram.at > line.at + datagram_nearness) break;
-    if (!datagram.was_held && is_near(line, datagram) && agree(line, datagram)) return found;
+    if (!datagram.was_held && datagram.at > line.at + datagram_nearness) break;
+    if (may_be_of_other_pid(line, datagram) && agree(line, datagram)) return found;
   }
   return datagrams_.end();
 }

@@ -166,6 +166,7 @@ class DatagramJoin final : public SessionSink {
   static std::uint64_t hash_of(const Datagram& datagram);
   static bool agree(const Line& line, const Datagram& datagram);
   bool is_near(const Line& line, const Datagram& datagram) const;
+  bool may_be_of_other_pid(const Line& line, const Datagram& datagram) const;
 
   Datagrams::iterator find_near(const Line& line);
   Datagrams::iterator find_late(const Line& line);

@@ -118,6 +118,34 @@ TEST(DatagramJoin, AnotherPidIsTakenWhereTheOwnHasNone) {
   EXPECT_EQ(world.end(2000).sink.seen, Seen{both_success});
 }
 
+TEST(DatagramJoin, AnotherPidIsTakenOfWhatLayInTheSocketOnceItsOwnLineWasRead) {
+  JoinWorld world;
+  ASSERT_TRUE(world.restart(-2));
+  world.datagram(40, 4711, success_datagram("a.example"), true);
+  log_session(world, 0);
+  log_session(world, 700, 7, true, "b.example");
+  log_session(world, 701, 7, true, "b.example");
+  EXPECT_EQ(world.sink.seen, Seen{both_success});
+}
+
+TEST(DatagramJoin, NoOtherPidFromBeforeTheStopTakesWhatLayInTheSocket) {
+  JoinWorld world;
+  ASSERT_TRUE(world.restart(-2));
+  world.datagram(40, 4711, success_datagram("a.example"), true);
+  log_session(world, -100);
+  EXPECT_EQ(world.end(600).sink.seen, Seen{log_success});
+}
+
+TEST(DatagramJoin, TheOwnPidTakesWhatLayInTheSocketBeforeAnother) {
+  JoinWorld world;
+  ASSERT_TRUE(world.restart(-2));
+  world.datagram(900, 4711, success_datagram("a.example"), true);
+  log_session(world, 0);
+  log_session(world, 800, 4711);
+  EXPECT_EQ(world.sorted(), (Seen{both_success, log_success}));
+  EXPECT_EQ(world.end(2000).sorted(), (Seen{both_success, log_success}));
+}
+
 // Of two logs, the one whose collector does not count what finds no line.
 JoinOptions second_log() {
   JoinOptions options{true, true, true, true, "relay1"};
