@@ -15,8 +15,6 @@ using std::chrono::steady_clock;
 constexpr std::string_view unix_prefix = "unix:";
 constexpr std::chrono::seconds retry_interval{10};
 constexpr std::chrono::seconds look_interval{5};
-// Far less than Postfix waits for an answer (milter_command_timeout, 30 s).
-constexpr std::chrono::seconds knock_interval{1};
 constexpr const char* trouble = "milter";
 
 MilterRules rules_for(const reporter::Settings& settings, bool wants_domains) {
@@ -67,22 +65,12 @@ void MilterInput::reload(const reporter::Settings& settings) {
 void MilterInput::keep_up() {
   if (server_.state() == MilterServer::State::not_started && steady_clock::now() >= next_try_)
     start();
-  if (server_.state() == MilterServer::State::running) {
-    look_for_socket();
-    knock();
-  }
+  if (server_.state() == MilterServer::State::running) look_for_socket();
   if (server_.state() == MilterServer::State::stopped) ended_();
   if (server_.state() == MilterServer::State::failed)
     log_.trouble(trouble,
                  "libmilter has given up; reports are known by the log alone until the "
                  "daemon is started again");
-}
-
-void MilterInput::knock() {
-  const auto now = steady_clock::now();
-  if (now < next_knock_) return;
-  next_knock_ = now + knock_interval;
-  server_.knock();
 }
 
 // libmilter cannot listen on another one in this process.

@@ -47,7 +47,6 @@ class MilterInput final : public CollectorInput {
  private:
   void keep_up();
   void look_for_socket();
-  void knock();
 
   const reporter::Clock& clock_;
   DaemonLog& log_;
@@ -58,7 +57,6 @@ class MilterInput final : public CollectorInput {
   const std::string socket_;
   std::chrono::steady_clock::time_point next_try_{};
   std::chrono::steady_clock::time_point next_look_{};
-  std::chrono::steady_clock::time_point next_knock_{};
 };
 
 }  // namespace tlsrpt::milter

@@ -27,8 +27,10 @@ using policy::Error;
 constexpr std::string_view unix_prefix = "unix:";
 constexpr std::string_view inet_prefix = "inet:";
 // libmilter looks at its stop flag when a connection comes, or after five seconds.
-constexpr std::chrono::milliseconds knock_interval{10};
+constexpr std::chrono::milliseconds end_knock_interval{10};
 constexpr std::chrono::milliseconds end_limit{300};
+// Far less than Postfix waits for an answer (milter_command_timeout, 30 s).
+constexpr std::chrono::seconds knock_interval{1};
 // Postfix keeps a connection open for as long as its SMTP client does.
 constexpr int milter_timeout_seconds = 7210;
 
@@ -168,6 +170,7 @@ policy::Status MilterServer::start() {
   const auto until = std::chrono::steady_clock::now() + end_limit;
   while (!waits_for_signals() && std::chrono::steady_clock::now() < until)
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  knocker_ = std::thread([this, closing = closing_.get_future()] { keep_knocking(closing); });
   return policy::Unit{};
 }
 
@@ -203,6 +206,8 @@ void MilterServer::run(Life& life) {
 MilterServer::~MilterServer() {
   if (!listener_.joinable()) return;
   close_inbox();
+  closing_.set_value();
+  knocker_.join();
   // It waits until the listener has seen that it shall stop.
   std::thread stopper([] {
     block_signals();
@@ -212,13 +217,18 @@ MilterServer::~MilterServer() {
   const auto until = std::chrono::steady_clock::now() + end_limit;
   do {
     knock();
-    if (ended.wait_for(knock_interval) != std::future_status::ready) continue;
+    if (ended.wait_for(end_knock_interval) != std::future_status::ready) continue;
     listener_.join();
     stopper.join();
     return;
   } while (std::chrono::steady_clock::now() < until);
   listener_.detach();
   stopper.detach();
+}
+
+void MilterServer::keep_knocking(const std::future<void>& closing) const {
+  block_signals();
+  while (closing.wait_for(knock_interval) != std::future_status::ready) knock();
 }
 
 void MilterServer::knock() const {

@@ -52,14 +52,16 @@ class MilterServer {
   State state() const { return life_->state; }
   // Whether Postfix can find the socket, while it is running: the file may have been taken away.
   bool is_in_place() const { return !file_ || file_->is_in_place(); }
-  // A connection that says nothing, while it is running. Costs next to nothing.
+
+ private:
+  // A connection that says nothing, once it listens. Costs next to nothing.
+  void knock() const;
+  // Knocks each second until CLOSING, in a thread that nothing else can hold up.
   //
   // libmilter 8.17 leaves a connection that has something to say to a thread that it takes for
   // free, and forgets it where that thread is held by a peer that stops within a packet. Whatever
   // comes next makes it look again.
-  void knock() const;
-
- private:
+  void keep_knocking(const std::future<void>& closing) const;
   policy::Status open_unix();
   policy::Status open_inet();
 
@@ -78,6 +80,8 @@ class MilterServer {
   // Shared with libmilter's thread.
   std::shared_ptr<Life> life_ = std::make_shared<Life>();
   std::thread listener_;
+  std::promise<void> closing_;
+  std::thread knocker_;  // Uses the above; joined before they go.
 };
 
 }  // namespace tlsrpt::milter
