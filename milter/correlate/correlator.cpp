@@ -386,6 +386,7 @@ void Correlator::drop(Processes::iterator process) {
 }
 
 void Correlator::sweep(policy::UtcSeconds now) {
+  const auto last_sweep = next_sweep_ - sweep_interval;
   next_sweep_ = now + sweep_interval;
   for (auto process = processes_.begin(); process != processes_.end();) {
     const auto current = process++;
@@ -397,7 +398,8 @@ void Correlator::sweep(policy::UtcSeconds now) {
     tell_tlsrpt(entry->second);
     entry = entry->second.empty() ? proxies_.erase(entry) : std::next(entry);
   }
-  queue_ids_.expire(now);
+  // One stamp of a host whose clock is wrong must not end all of them: two sweeps agree.
+  queue_ids_.expire(std::min(now, last_sweep));
   std::erase_if(tls_logged_,
                 [&](const auto& entry) { return now - entry.second > tls_logged_window; });
 }

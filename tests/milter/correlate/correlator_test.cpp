@@ -212,6 +212,14 @@ TEST(Rule1, AStampFarInTheFutureStopsNoLimit) {
   EXPECT_EQ(log.seen(), (Seen{"ignored unattributed"}));
 }
 
+TEST(Correlator, AStampFarInTheFutureEndsNoExemption) {
+  Log log;
+  log.line("09:59:00 postfix/cleanup[5]: 2667D10E: message-id=" + log.sink.own_message_id);
+  log.line("+20000 10:00:00 postfix/smtp[9]: Host offered STARTTLS: [mx.b.example]");
+  log.lines({established, sent});
+  EXPECT_EQ(log.seen(), (Seen{"ignored report-mail"}));
+}
+
 TEST(Rule4, FailedHandshakeAndItsPlaintextRetryAreOneSession) {
   Log log;
   log.lines({"10:00:00 postfix/smtp[7]: SSL_connect error to mx.a.example[198.51.100.1]:25: -1",
