@@ -24,14 +24,6 @@ PROGRAMS = os.environ.get("TLSRPT_BINARY_DIR", ".")
 DOMAIN = "sender.example"
 SKIPPED = 77
 DAY = 1795305600  # 2026-11-22T00:00:00Z
-KEYS = {
-    "rsa2048": ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
-    "rsa4096": ["RSA", "-pkeyopt", "rsa_keygen_bits:4096"],
-    "ed25519": ["ED25519"],
-}
-# Which keys sign a message.
-KINDS = {"RSA 2048": ["rsa2048"], "RSA 4096": ["rsa4096"], "Ed25519": ["ed25519"],
-         "both": ["rsa2048", "ed25519"]}
 WORLD = {}
 
 
@@ -39,11 +31,7 @@ def setUpModule():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="tlsrpt-dkim-"))
     unittest.addModuleCleanup(shutil.rmtree, folder)
     records = []
-    for name, arguments in KEYS.items():
-        path = folder / f"{name}.pem"
-        subprocess.run(["openssl", "genpkey", "-quiet", "-out", path, "-algorithm", *arguments],
-                       check=True)
-        path.chmod(0o600)
+    for name, path in dkim_verifiers.make_keys(folder):
         records.append(dkim_verifiers.record(name, path))
     server = name_server.NameServer(folder / "dns", DOMAIN, records)
     server.__enter__()
@@ -89,19 +77,19 @@ class Dkim(unittest.TestCase):
                 for name, verify in dkim_verifiers.VERIFIERS.items()}
 
     def check(self, kind, change, expected):
-        names = KINDS[kind]
+        names = dkim_verifiers.KINDS[kind]
         results = self.verify(change(signed(names)))
         for verifier, result in results.items():
             with self.subTest(verifier):
                 self.assertEqual(result, {name: expected for name in names})
 
     def test_each_kind_verifies(self):
-        for kind in KINDS:
+        for kind in dkim_verifiers.KINDS:
             with self.subTest(kind):
                 self.check(kind, lambda message: message, True)
 
     def test_a_changed_byte_fails(self):
-        for kind in KINDS:
+        for kind in dkim_verifiers.KINDS:
             with self.subTest(kind):
                 self.check(kind, lambda message: message.replace(b"Recipient d", b"Recipient D"),
                            False)

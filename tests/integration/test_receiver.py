@@ -13,7 +13,6 @@ import pathlib
 import re
 import shutil
 import smtplib
-import subprocess
 import sys
 import tempfile
 import unittest
@@ -40,13 +39,6 @@ DAY = 1795305600  # 2026-11-22T00:00:00Z
 NOBODY = 65534    # What local(8) runs commands as (default_privs).
 PATIENCE = 60
 RELAY_BY_SMTP = f"smtp://{postfix_instance.ADDRESS}:{postfix_instance.PORT}"
-KEYS = {
-    "rsa2048": ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
-    "rsa4096": ["RSA", "-pkeyopt", "rsa_keygen_bits:4096"],
-    "ed25519": ["ED25519"],
-}
-KINDS = {"RSA 2048": ["rsa2048"], "RSA 4096": ["rsa4096"], "Ed25519": ["ed25519"],
-         "both": ["rsa2048", "ed25519"]}
 WORLD = None
 
 RELAY = """
@@ -126,11 +118,7 @@ class World:
         zones = Zones()
         zones.add(RECEIVER, f"MX 10 mx.{RECEIVER}.")
         zones.add(f"mx.{RECEIVER}", f"A {MX}")
-        for name, arguments in KEYS.items():
-            path = self.folder / f"{name}.pem"
-            subprocess.run(["openssl", "genpkey", "-quiet", "-out", path, "-algorithm", *arguments],
-                           check=True)
-            path.chmod(0o600)
+        for name, path in dkim_verifiers.make_keys(self.folder):
             label, record = dkim_verifiers.record(name, path, "s=tlsrpt:email; ").split(" ", 1)
             zones.add(f"{label}.{SENDER}", record)
         dns = DnsServers(self.folder / "dns", zones)
@@ -247,13 +235,13 @@ class Signatures(unittest.TestCase):
     """What opendkim says at the receiver, after the relay has passed a message on."""
 
     def test_each_kind_verifies(self):
-        for kind, names in KINDS.items():
+        for kind, names in dkim_verifiers.KINDS.items():
             with self.subTest(kind):
                 message, = WORLD.send(WORLD.site([f"tls@{RECEIVER}"], **signed_by(names)))
                 self.assertEqual(verdicts(message), {name: "pass" for name in names})
 
     def test_changed_bytes_fail(self):
-        site = WORLD.site([f"tls@{RECEIVER}"], **signed_by(KINDS["both"]))
+        site = WORLD.site([f"tls@{RECEIVER}"], **signed_by(dkim_verifiers.KINDS["both"]))
         output = site.folder / "output"
         site.run("tlsrpt-reporter", "--flush", "--now", "--output-dir", str(output))
         message = next(output.glob("*.eml")).read_bytes()
@@ -327,7 +315,7 @@ class Utf8(unittest.TestCase):
     """A local part beyond ASCII (RFC 6531), to servers that offer SMTPUTF8."""
 
     def check(self, **options):
-        options.update(signed_by(KINDS["both"]))
+        options.update(signed_by(dkim_verifiers.KINDS["both"]))
         message, = WORLD.send(WORLD.site([f"%C3%BC@{RECEIVER}"], **options))
         self.assertIn("\nTo: ü@receiver.test\n".encode(), message)
         self.assertEqual(verdicts(message), {"rsa2048": "pass", "ed25519": "pass"})

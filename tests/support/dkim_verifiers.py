@@ -11,6 +11,15 @@ import tempfile
 PYTHON = "/usr/bin/python3"
 OPENDKIM = "/usr/sbin/opendkim"
 RUN_S = 120
+# What openssl makes each key of.
+KEYS = {
+    "rsa2048": ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+    "rsa4096": ["RSA", "-pkeyopt", "rsa_keygen_bits:4096"],
+    "ed25519": ["ED25519"],
+}
+# Which keys sign a message.
+KINDS = {"RSA 2048": ["rsa2048"], "RSA 4096": ["rsa4096"], "Ed25519": ["ed25519"],
+         "both": ["rsa2048", "ed25519"]}
 # Prints {selector: whether its signature verifies}.
 DKIMPY = """
 import json, sys
@@ -37,6 +46,18 @@ def installed():
     modules = subprocess.run([PYTHON, "-c", "import dkim, dns.resolver"], capture_output=True,
                              check=False) if os.path.exists(PYTHON) else None
     return os.path.exists(OPENDKIM) and modules is not None and modules.returncode == 0
+
+
+def make_keys(folder):
+    """(name, path) of a private key of each of KEYS, made in FOLDER."""
+    made = []
+    for name, arguments in KEYS.items():
+        path = pathlib.Path(folder) / f"{name}.pem"
+        subprocess.run(["openssl", "genpkey", "-quiet", "-out", path, "-algorithm", *arguments],
+                       check=True)
+        path.chmod(0o600)
+        made.append((name, path))
+    return made
 
 
 def public_key(path):
