@@ -1,9 +1,9 @@
 // TlsrptInput: Postfix's TLSRPT datagrams as the daemon sees them.
 //
 // It has the socket, tries again where that cannot be had yet, makes it anew where somebody has
-// removed it, and hands what was received to the
-// collectors, beginning with what an earlier life received and did not commit. Each datagram goes
-// to the first collector. The daemon's thread calls everything.
+// removed it, and hands what was received to the collectors, beginning with what an earlier life
+// received and did not commit. Each datagram goes to the first collector. The daemon's thread calls
+// everything.
 #pragma once
 
 #include <atomic>

@@ -200,9 +200,8 @@ Result<std::string> parse_addr_spec(std::string_view text) {
   const auto name = policy::DomainName::parse(domain);
   if (!name.ok() || domain.back() == '.') return bad("what follows @ is not a domain name");
   // A domain with U-labels is written as A-labels (RFC 8460, 4.4), any other as it was typed.
-  const bool ascii = std::all_of(domain.begin(), domain.end(),
-                                 [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-  std::string address = std::string(local) + "@" + (ascii ? std::string(domain) : name->text());
+  const bool is_typed = policy::is_ascii(domain);
+  std::string address = std::string(local) + "@" + (is_typed ? std::string(domain) : name->text());
   if (address.size() > max_addr_spec) return bad("address is longer than 254 bytes");
   return address;
 }
