@@ -174,13 +174,13 @@ void Collector::forget(std::uint64_t paired) {
 std::vector<std::string> Collector::take_notices() {
   std::vector<std::string> notices = reader_->take_notices();
   if (const std::uint64_t dropped = std::exchange(dropped_, 0); dropped > 0)
-    notices.push_back(std::to_string(dropped) +
-                      " datagrams waited in vain for the log to be read, and there is no room for "
-                      "more; the log alone will tell of their sessions");
+    notices.push_back(
+        "datagrams that waited in vain for the log to be read, with no room for "
+        "more: " +
+        std::to_string(dropped) + "; the log alone will tell of their sessions");
   if (refused_ > 0 && clock_.now() >= next_refused_notice_) {
-    notices.push_back(std::to_string(refused_) +
-                      " datagrams make no sense and were dropped, the last one of " +
-                      last_refused_);
+    notices.push_back("datagrams that make no sense were dropped: " + std::to_string(refused_) +
+                      ", the last one of " + last_refused_);
     next_refused_notice_ = clock_.now() + notice_interval;
     refused_ = 0;
   }

@@ -26,4 +26,8 @@ policy::Result<LostDatagrams> datagram_overruns(Store& store) {
   return all;
 }
 
+std::string found_full(std::uint64_t count) {
+  return "found full " + (count == 1 ? "once" : std::to_string(count) + " times");
+}
+
 }  // namespace tlsrpt::reporter

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "milter/correlate/state_codec.h"
+#include "policy/cut_text.h"
 
 namespace tlsrpt::milter {
 namespace {
@@ -29,7 +30,7 @@ PolicyType policy_of(Outcome outcome) {
 }
 
 Verdict reported_by_tlsrpt(Outcome type, const std::string& reason) {
-  return {type, reason.substr(0, max_reason_length), policy_of(type)};
+  return {type, std::string(policy::cut_text(reason, max_reason_length)), policy_of(type)};
 }
 
 // Design, section 3, rule 3 "Class", with rule 12 for what the log line lacks.

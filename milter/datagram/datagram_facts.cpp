@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "policy/cut_text.h"
 #include "policy/text.h"
 
 namespace tlsrpt::milter {
@@ -15,6 +16,11 @@ constexpr std::size_t max_reason_length = 200;
 // RFC 1035, 2.3.4, and the longest text of an address.
 constexpr std::size_t max_host_length = 255;
 constexpr std::size_t max_address_length = 64;
+
+// TEXT, none where it cannot be the name of a host: what is left of such a one is another name.
+std::string_view host_name(std::string_view text) {
+  return text.size() <= max_host_length && policy::is_printable(text) ? text : std::string_view();
+}
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -42,10 +48,10 @@ DatagramSession session_of(const DatagramPolicy& policy) {
   // Postfix tells one; of several the first is what all others follow from.
   const DatagramFailure& failure = policy.failures.front();
   session.outcome = failure.outcome;
-  session.reason = failure.reason.substr(0, max_reason_length);
+  session.reason = policy::cut_text(failure.reason, max_reason_length);
   session.helo = helo_host(failure.helo);
   session.sending_ip = failure.sending_ip.substr(0, max_address_length);
-  session.mx_host = policy::to_lower(failure.mx_host.substr(0, max_host_length));
+  session.mx_host = policy::to_lower(host_name(failure.mx_host));
   session.mx_ip = failure.mx_ip.substr(0, max_address_length);
   return session;
 }
@@ -56,8 +62,7 @@ std::string_view helo_host(std::string_view reply) {
   if (reply.size() >= 4 && std::all_of(reply.begin(), reply.begin() + 3, is_digit) &&
       (reply[3] == '-' || reply[3] == ' '))
     reply.remove_prefix(4);
-  reply = reply.substr(0, reply.find_first_of(" \t\r\n"));
-  return reply.size() <= max_host_length ? reply : std::string_view();
+  return host_name(reply.substr(0, reply.find_first_of(" \t\r\n")));
 }
 
 SharedPolicy DatagramFactReader::share(const DatagramPolicy& policy, std::string_view domain,

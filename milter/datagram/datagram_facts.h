@@ -36,7 +36,7 @@ struct DatagramSession {
   std::string reason;
   std::string helo;  // The rest is empty for a success, which names no host.
   std::string sending_ip;
-  std::string mx_host;  // Lower case.
+  std::string mx_host;  // Lower case; empty where what was given cannot be a name.
   std::string mx_ip;
 };
 
@@ -65,7 +65,8 @@ class DatagramFactReader {
   std::uint64_t last_number_ = 0;
 };
 
-// The host name in a reply to EHLO: of its first line, what follows the code.
+// The host name in a reply to EHLO: of its first line, what follows the code; empty where that
+// cannot be a name.
 std::string_view helo_host(std::string_view reply);
 
 }  // namespace tlsrpt::milter

@@ -38,7 +38,31 @@ constexpr auto codes = std::to_array<std::pair<std::int64_t, Outcome>>({
     {306, Outcome::dane_required},
 });
 
-DatagramLoss fault_of(simdjson::error_code error) {
+bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+// Whether more brackets than may be are open at once in TEXT, before it ends or stops making sense.
+bool opens_too_many(std::string_view text) {
+  std::size_t depth = 0;
+  bool in_text = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (in_text) {
+      if (c == '\\') ++at;
+      in_text = c != '"';
+    } else if (c == '[' || c == '{') {
+      if (++depth == max_depth) return true;
+    } else if (depth == 0 && !is_blank(c)) {
+      return false;  // Neither object nor array.
+    } else if (c == ']' || c == '}') {
+      --depth;
+    } else {
+      in_text = c == '"';
+    }
+  }
+  return false;
+}
+
+DatagramLoss fault_of(simdjson::error_code error, std::string_view text) {
   switch (error) {
     case simdjson::CAPACITY:
       return DatagramLoss::too_large;
@@ -47,7 +71,8 @@ DatagramLoss fault_of(simdjson::error_code error) {
     case simdjson::DEPTH_ERROR:
       return DatagramLoss::too_deep;
     default:
-      return DatagramLoss::not_json;
+      // simdjson looks first whether the last bracket closes something.
+      return opens_too_many(text) ? DatagramLoss::too_deep : DatagramLoss::not_json;
   }
 }
 
@@ -61,7 +86,11 @@ Fault read(const dom::element& value, std::int64_t& number) {
   return std::nullopt;
 }
 
-Fault check_version(const dom::element& value) {
+// Another version may mean anything by the other keys: it is looked at before them. None at all is
+// libtlsrpt before 0.5.0.
+Fault check_version(const dom::element& root) {
+  dom::element value;
+  if (root["dpv"].get(value) != simdjson::SUCCESS) return std::nullopt;
   std::string_view version;
   if (const Fault fault = read(value, version)) return fault;
   return version == "1" ? Fault() : DatagramLoss::wrong_version;
@@ -202,8 +231,8 @@ class PolicyReader {
 
 Fault read_datagram(const dom::element& root, TlsrptDatagram& datagram,
                     const PolicyReader& reader) {
+  if (const Fault fault = check_version(root)) return fault;
   const Fault fault = for_each_key(root, [&](std::string_view key, const dom::element& member) {
-    if (key == "dpv") return check_version(member);
     if (key == "d") return read(member, datagram.domain);
     if (key == "pr") return read(member, datagram.record);
     if (key != "policies") return Fault();
@@ -249,7 +278,7 @@ const TlsrptDatagram* DatagramParser::parse(std::string_view octets) {
   if (error == simdjson::SUCCESS)
     error = json_->parser.parse(padded_.data(), octets.size(), false).get(root);
   if (error != simdjson::SUCCESS) {
-    fault_ = fault_of(error);
+    fault_ = fault_of(error, octets);
     return nullptr;
   }
   if (const Fault fault = read_datagram(root, datagram_, PolicyReader(texts_, failures_))) {

@@ -196,9 +196,9 @@ void TlsrptInput::tell_overruns(Collector& counting) {
   const auto now = steady_clock::now();
   if (untold_overruns_ == 0) return;
   if (now < next_warning_) return;
-  log_.warning("the kernel's queue of TLSRPT datagrams was found full " +
-               std::to_string(untold_overruns_) +
-               " times, and whatever came then is lost: set more than net.unix.max_dgram_qlen = " +
+  log_.warning("the kernel's queue of TLSRPT datagrams was " +
+               reporter::found_full(untold_overruns_) +
+               ", and whatever came then is lost: set more than net.unix.max_dgram_qlen = " +
                std::to_string(reporter::max_queued_datagrams()) +
                " and have the socket made again; see tlsrpt-milter(8)");
   untold_overruns_ = 0;

@@ -11,6 +11,7 @@
 #include "reporter/check/dkim_rules.h"
 #include "reporter/check/mail_rules.h"
 #include "reporter/check/postfix_mend.h"
+#include "reporter/datagram_queue.h"
 #include "reporter/postfix/relay_hosts.h"
 
 namespace tlsrpt::reporter {
@@ -291,10 +292,10 @@ void check_tlsrpt_queue(const CheckFacts& facts, CheckFindings* findings) {
   findings->push_back(
       {was_full ? Level::fault : Level::hint,
        "tlsrpt-queue",
-       was_full ? "the kernel's queue of TLSRPT datagrams was found full " +
-                      std::to_string(facts.overruns.count) + " times, last at " +
-                      policy::to_text(facts.overruns.last) + ": what came then is lost"
-                : "the kernel keeps only " + length + " TLSRPT datagrams while we are busy",
+       was_full
+           ? "the kernel's queue of TLSRPT datagrams was " + found_full(facts.overruns.count) +
+                 ", last at " + policy::to_text(facts.overruns.last) + ": what came then is lost"
+           : "the kernel keeps only " + length + " TLSRPT datagrams while we are busy",
        {"echo " + setting + " > /etc/sysctl.d/90-tlsrpt.conf",
         "sysctl -p /etc/sysctl.d/90-tlsrpt.conf",
         "systemctl try-restart tlsrpt-milter.socket tlsrpt-milter.service"}});

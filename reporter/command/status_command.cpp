@@ -447,8 +447,8 @@ void print_dropped(std::ostream& out, const StatusReport& status) {
   }
   if (!lost.empty()) out << '\n' << lost.text();
   if (status.overruns.count > 0)
-    out << "\nThe kernel's queue of TLSRPT datagrams was found full " << status.overruns.count
-        << " times, last at " << policy::to_text(status.overruns.last)
+    out << "\nThe kernel's queue of TLSRPT datagrams was " << found_full(status.overruns.count)
+        << ", last at " << policy::to_text(status.overruns.last)
         << ".\nWhat came then is lost; see net.unix.max_dgram_qlen in tlsrpt-milter(8).\n";
   print_rows(out,
              {{"Day"},

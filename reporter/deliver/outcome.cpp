@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policy/cut_text.h"
 #include "policy/text.h"
 
 namespace tlsrpt::reporter {
@@ -21,11 +22,7 @@ std::string outcome_text(std::string_view text) {
   }
   line = policy::escape_untrusted(line);
   if (line.size() <= max_outcome_text && text.size() <= max_outcome_text) return line;
-  if (line.size() > max_outcome_text) {
-    line.resize(max_outcome_text);
-    // Not in the middle of a character.
-    while (!line.empty() && !policy::is_utf8(line)) line.pop_back();
-  }
+  line.resize(policy::cut_text(line, max_outcome_text).size());
   return line + "...";
 }
 

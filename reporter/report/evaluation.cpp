@@ -81,7 +81,7 @@ std::optional<std::string> mx_pattern(std::string_view text) {
 
 // What an EHLO reply begins with: the host name. Postfix 3.10 hands over the whole reply.
 std::string helo_name(std::string_view reply) {
-  return clean_text(reply.substr(0, reply.find_first_of(" \t\r\n")), max_host);
+  return clean_host_text(reply.substr(0, reply.find_first_of(" \t\r\n")));
 }
 
 // Sessions of one policy while they are added up. The keys are details without count.

@@ -40,9 +40,12 @@ Character first_character(std::string_view text) {
   return {octets, code_point, true};
 }
 
-bool is_unwanted(std::uint32_t code_point) {
-  if (code_point < 0x20 || (code_point >= 0x7F && code_point <= 0x9F)) return true;
+// REQUIRES: CHARACTER is valid.
+bool is_unwanted(const Character& character) {
+  // Controls, and what makes a reader see another text than there is.
+  if (!policy::is_printable(character.octets)) return true;
   // RFC 7493, 2.1: no noncharacters.
+  const std::uint32_t code_point = character.code_point;
   return (code_point >= 0xFDD0 && code_point <= 0xFDEF) || (code_point & 0xFFFE) == 0xFFFE;
 }
 
@@ -56,7 +59,7 @@ std::string clean_text(std::string_view text, std::size_t max) {
     std::string_view piece = character.valid ? character.octets : replacement;
     if (character.valid && character.code_point == '\t') {
       piece = " ";
-    } else if (character.valid && is_unwanted(character.code_point)) {
+    } else if (character.valid && is_unwanted(character)) {
       continue;
     }
     if (out.size() + piece.size() > max) break;
@@ -65,8 +68,13 @@ std::string clean_text(std::string_view text, std::size_t max) {
   return std::string(policy::trim(out));
 }
 
+std::string clean_host_text(std::string_view text) {
+  const std::string_view name = policy::trim(text);
+  return policy::is_printable(name) ? clean_text(name, max_host) : std::string();
+}
+
 std::string clean_host(std::string_view text) {
-  std::string host = policy::to_lower(clean_text(text, max_host));
+  std::string host = policy::to_lower(clean_host_text(text));
   if (!host.empty() && host.back() == '.') host.pop_back();
   return host;
 }

@@ -17,11 +17,15 @@ inline constexpr std::size_t max_policy_line = 1000;
 inline constexpr std::size_t max_organization = 255;
 
 // TEXT as well-formed UTF-8 of at most MAX octets: invalid bytes become U+FFFD, tabs become blanks,
-// other C0 and C1 controls, DEL and noncharacters (RFC 7493, 2.1) are left out, blanks at both ends
-// too. Never cut inside a character.
+// other controls, invisible and bidirectional format characters (policy::is_printable()) and
+// noncharacters (RFC 7493, 2.1) are left out, blanks at both ends too. Never cut inside a
+// character.
 std::string clean_text(std::string_view text, std::size_t max);
 
-// A host or domain name: cleaned, lower case, without a trailing dot.
+// A host name as it was given; empty where it is not printable, for what is left of such a text
+// would be another host's name.
+std::string clean_host_text(std::string_view text);
+// The same in lower case, without a trailing dot.
 std::string clean_host(std::string_view text);
 
 }  // namespace tlsrpt::reporter

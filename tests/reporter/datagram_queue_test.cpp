@@ -27,5 +27,10 @@ TEST_F(DatagramQueue, OverrunsOfAllDaysAreOneNumber) {
   EXPECT_EQ(overruns->last, noon);
 }
 
+TEST_F(DatagramQueue, OnceIsNoNumberOfTimes) {
+  EXPECT_EQ(found_full(1), "found full once");
+  EXPECT_EQ(found_full(2), "found full 2 times");
+}
+
 }  // namespace
 }  // namespace tlsrpt::reporter

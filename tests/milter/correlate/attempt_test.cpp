@@ -46,6 +46,8 @@ TEST(Attempt, TheReasonInTheLogGoesBeforePostfixsOwnType) {
   attempt.tlsrpt_type = Outcome::validation_failure;
   attempt.tlsrpt_reason = std::string(300, 'x');
   EXPECT_EQ(verdict_text(attempt), "validation-failure " + std::string(200, 'x'));
+  attempt.tlsrpt_reason = std::string(199, 'x') + "\xC3\xBC";
+  EXPECT_EQ(verdict_text(attempt), "validation-failure " + std::string(199, 'x'));
   attempt.note.is_resumed = true;
   attempt.tlsrpt_type = Outcome::certificate_not_trusted;
   EXPECT_EQ(verdict_text(attempt), "certificate-not-trusted resumed-session");

@@ -62,7 +62,30 @@ TEST_F(DatagramFactsTest, HostNameOfTheReply) {
   EXPECT_EQ(helo_host("a.example\nx"), "a.example");
   EXPECT_EQ(helo_host("250"), "250");
   EXPECT_EQ(helo_host(""), "");
+  EXPECT_EQ(helo_host("250 a\x1b[31m.example"), "");
   EXPECT_EQ(helo_host("250 " + std::string(300, 'x')), "");
+}
+
+TEST_F(DatagramFactsTest, ALongReasonIsCutWhereACharacterEnds) {
+  const auto reason_of = [this](const std::string& reason) {
+    return read(R"({"d":"a.example","policies":[{"policy-type":9,"f":1,"failure-details":[)"
+                R"({"c":205,"f":")" +
+                reason + R"("}]}]})")
+        .sessions.at(0)
+        .reason;
+  };
+  EXPECT_EQ(reason_of(std::string(198, 'x') + "\xE2\x82\xACyz"), std::string(198, 'x'));
+  EXPECT_EQ(reason_of(std::string(197, 'x') + "\xE2\x82\xACyz"),
+            std::string(197, 'x') + "\xE2\x82\xAC");
+}
+
+TEST_F(DatagramFactsTest, WhatCannotBeTheNameOfAHostIsNoName) {
+  for (const std::string name : {"mx.a.example\\nevil.example", "mx\\u0000", "\\u202emx"}) {
+    const auto facts = read(R"({"d":"a.example","policies":[{"policy-type":9,"f":1,)"
+                            R"("failure-details":[{"c":205,"n":")" +
+                            name + R"("}]}]})");
+    EXPECT_EQ(facts.sessions.at(0).mx_host, "") << name;
+  }
 }
 
 TEST_F(DatagramFactsTest, FailureWithoutDetailIsAValidationFailure) {

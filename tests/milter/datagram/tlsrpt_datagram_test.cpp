@@ -175,6 +175,47 @@ TEST(TlsrptDatagram, DepthIsBounded) {
       DatagramLoss::too_deep);
 }
 
+// It never comes to its end: what is wrong first is told.
+TEST(TlsrptDatagram, DepthIsToldOfADatagramThatIsCutShort) {
+  bad(std::string(60'000, '['), DatagramLoss::too_deep);
+  bad(" \t\r\n" + std::string(12, '['), DatagramLoss::too_deep);
+  bad(R"({"d":"a.example","x":)" + std::string(20, '{'), DatagramLoss::too_deep);
+  bad(std::string(11, '['), DatagramLoss::not_json);
+  bad(R"(["[[[[[[[[[[[[[[[[[[[[[[",)", DatagramLoss::not_json);
+  bad(R"(["\"[[[[[[[[[[[[[[[[[[[[[[",)", DatagramLoss::not_json);
+  bad("[[[]]],[[[]]],[[[]]],[[[]]],[[[]]]", DatagramLoss::not_json);
+  bad("nonsense" + std::string(20, '['), DatagramLoss::not_json);
+  bad("]]" + std::string(20, '['), DatagramLoss::not_json);
+}
+
+TEST(TlsrptDatagram, HugeTextsAreReadAndMeanWhatTheySay) {
+  const std::string huge(60'000, 'x');
+  DatagramParser parser;
+  const TlsrptDatagram* datagram =
+      parser.parse(R"({"d":")" + huge + R"(","policies":[{"policy-type":9,"f":0}]})");
+  ASSERT_NE(datagram, nullptr) << to_text(parser.fault());
+  EXPECT_EQ(datagram->domain, huge);
+  bad(R"({"d":"a.example","policies":")" + huge + R"("})", DatagramLoss::wrong_type);
+  bad(R"({"dpv":")" + huge + R"(","d":"a.example","policies":[]})", DatagramLoss::wrong_version);
+  bad(R"({"d":"a.example","policies":")" + huge, DatagramLoss::not_json);
+}
+
+TEST(TlsrptDatagram, RandomOctetsAreNoJsonOrNoUtf8) {
+  std::uint32_t state = 7;
+  DatagramParser parser;
+  for (int round = 0; round < 2000; ++round) {
+    std::string octets;
+    for (int i = 0; i < 40 * (1 + round % 40); ++i) {
+      state = state * 1664525U + 1013904223U;
+      octets += static_cast<char>(static_cast<unsigned char>(state >> 24U));
+    }
+    ASSERT_EQ(parser.parse(octets), nullptr);
+    ASSERT_TRUE(parser.fault() == DatagramLoss::not_json ||
+                parser.fault() == DatagramLoss::not_utf8)
+        << to_text(parser.fault());
+  }
+}
+
 TEST(TlsrptDatagram, KeysComeOnce) {
   bad(R"({"d":"a.example","d":"b.example","policies":[]})", DatagramLoss::duplicate_key);
   bad(R"({"d":"a.example","\u0064":"b.example","policies":[]})", DatagramLoss::duplicate_key);
@@ -215,7 +256,10 @@ TEST(TlsrptDatagram, TypesAreStrict) {
 }
 
 TEST(TlsrptDatagram, NumbersHaveToMeanSomething) {
-  bad(R"({"dpv":"2","d":"a","policies":[]})", DatagramLoss::wrong_version);
+  for (const std::string_view text :
+       {R"({"dpv":"2","d":"a","policies":[]})", R"({"dpv":"","d":"a","policies":[]})",
+        R"({"d":["a"],"policies":[{}],"policies":7,"dpv":"2"})"})
+    bad(text, DatagramLoss::wrong_version);
   for (const std::string_view policy :
        {R"({"policy-type":3,"f":0})", R"({"policy-type":-1,"f":0})", R"({"policy-type":9,"f":2})",
         R"({"policy-type":9,"f":901})", R"({"policy-type":9,"f":0,"t":1})",

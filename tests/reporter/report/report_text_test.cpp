@@ -35,6 +35,13 @@ TEST(ReportText, ControlsAndNoncharactersAreLeftOut) {
   EXPECT_EQ(clean_text("mx:\tmail.example", 200), "mx: mail.example");
 }
 
+TEST(ReportText, WhatDeceivesAReaderIsLeftOut) {
+  for (const std::string mark : {"\u202E", "\u2066", "\u200B", "\u00AD", "\u2028", "\uFEFF"}) {
+    EXPECT_EQ(clean_text("a" + mark + "b", 200), "ab");
+    EXPECT_EQ(clean_text(mark + " a " + mark, 200), "a");
+  }
+}
+
 TEST(ReportText, BlanksAtTheEndsAreLeftOut) {
   EXPECT_EQ(clean_text(" \t a b \r\n", 200), "a b");
   EXPECT_EQ(clean_text("   ", 200), "");
@@ -65,6 +72,15 @@ TEST(ReportText, AnyBytesGiveShortUtf8WithoutControls) {
 TEST(ReportText, HostsAreLowerCaseWithoutTrailingDot) {
   EXPECT_EQ(clean_host("MX.Example.ORG."), "mx.example.org");
   EXPECT_EQ(clean_host("."), "");
+}
+
+// What is left of such a text would be the name of another host.
+TEST(ReportText, WhatIsNotPrintableIsNoHost) {
+  for (const char* text : {"mx\nevil.example", "mx\x1b", "\u202Emx", "mx\xFF"}) {
+    EXPECT_EQ(clean_host(text), "");
+    EXPECT_EQ(clean_host_text(text), "");
+  }
+  EXPECT_EQ(clean_host_text(" MX.Example. "), "MX.Example.");
 }
 
 }  // namespace
