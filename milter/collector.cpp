@@ -16,6 +16,9 @@ constexpr std::uint64_t max_uncommitted_octets = 64ULL * 1024 * 1024;
 // While the log is silent, the store learns so often that it was read on: often enough for closing
 // a day soon after midnight, seldom enough not to wear a disk.
 constexpr std::chrono::seconds idle_commit_interval{60};
+// A log may have lines in another order than that of their stamps; no longer than this after what
+// another log told it is asked of each whether it was counted.
+constexpr std::chrono::hours late_lines{24};
 // What strangers can cause is told so often.
 constexpr std::chrono::minutes notice_interval{1};
 
@@ -25,10 +28,13 @@ std::string to_octets(const PendingState& pending) {
   StateWriter writer;
   writer.text(pending.reader);
   writer.text(pending.correlator);
-  if (!pending.last_datagram && pending.join.empty()) return writer.take();
+  if (!pending.last_datagram && pending.join.empty() && !pending.counted_until)
+    return writer.take();
   writer.number(pending.last_datagram.value_or(0));
   writer.flag(pending.last_datagram.has_value());
   writer.text(pending.join);
+  if (pending.counted_until)
+    writer.number(static_cast<std::uint64_t>(policy::unix_seconds(*pending.counted_until)));
   return writer.take();
 }
 
@@ -41,6 +47,8 @@ policy::Result<PendingState> parse_pending(std::string_view octets) {
     const std::uint64_t number = reader.number();
     if (reader.flag()) pending.last_datagram = number;
     pending.join = reader.text();
+    if (reader.ok() && !reader.at_end())
+      pending.counted_until = policy::from_unix_seconds(static_cast<std::int64_t>(reader.number()));
   }
   if (!reader.ok() || !reader.at_end())
     return policy::Error(policy::Errc::syntax, "pending state is damaged");
@@ -56,7 +64,8 @@ Collector::Collector(CollectorOptions options, std::unique_ptr<LogReader> reader
       reader_(std::move(reader)),
       tally_(options_.tally, store, std::move(sending_address)),
       join_(options_.join, options_.correlator.filter, tally_),
-      correlator_(options_.correlator, join_) {}
+      sink_(join_),
+      correlator_(options_.correlator, sink_) {}
 
 policy::Result<std::unique_ptr<Collector>> Collector::make(CollectorOptions options,
                                                            std::unique_ptr<LogReader> reader,
@@ -73,15 +82,27 @@ policy::Result<std::unique_ptr<Collector>> Collector::make(CollectorOptions opti
 policy::Status Collector::restore() {
   auto state = store_.collector_state(options_.relay, options_.source);
   if (!state) return std::move(state).error();
-  if (!state->has_value()) return policy::Unit();
+  if (!state->has_value()) {
+    use_counted_before();
+    return policy::Unit();
+  }
   auto pending = parse_pending((*state)->pending);
   if (!pending) return std::move(pending).error();
+  counted_until_ = pending->counted_until;
+  use_counted_before();
   if (auto status = correlator_.restore(pending->correlator); !status) return status;
   last_datagram_ = committed_datagram_ = pending->last_datagram;
   if (auto status = join_.restore(pending->join); !status) return status;
   is_changed_ = !pending->join.empty();
   read_until_ = (*state)->read_until;
   return reader_->restore((*state)->position, pending->reader);
+}
+
+void Collector::use_counted_before() {
+  const auto& before = options_.counted_before;
+  if (!before || (counted_until_ && *counted_until_ >= before->until)) return;
+  counted_until_ = before->until;
+  must_tell_counted_before_ = true;
 }
 
 policy::Result<bool> Collector::take_block(const std::function<void()>& before_entries) {
@@ -95,8 +116,12 @@ policy::Result<bool> Collector::take_block(const std::function<void()>& before_e
   if (before_entries) before_entries();
   for (const LogEntry& entry : block->entries) {
     join_.advance(entry.at);
+    sink_.set_quiet(counted_until_ && entry.at <= *counted_until_);
     correlator_.take(entry.at, entry.line, entry.text);
   }
+  sink_.set_quiet(false);
+  if (counted_until_ && block->newest && *block->newest > *counted_until_ + late_lines)
+    counted_until_.reset();
   if (block->newest && (!read_until_ || *block->newest > *read_until_)) read_until_ = block->newest;
   uncommitted_octets_ += block->octets;
   is_changed_ = true;
@@ -173,6 +198,10 @@ void Collector::forget(std::uint64_t paired) {
 
 std::vector<std::string> Collector::take_notices() {
   std::vector<std::string> notices = reader_->take_notices();
+  if (std::exchange(must_tell_counted_before_, false))
+    notices.push_back(source() + ": lines up to " + policy::to_text(*counted_until_) +
+                      " are not counted, as " + options_.counted_before->source +
+                      " was read until then");
   if (const std::uint64_t dropped = std::exchange(dropped_, 0); dropped > 0)
     notices.push_back(
         "datagrams that waited in vain for the log to be read, with no room for "
@@ -228,6 +257,7 @@ policy::Status Collector::commit() {
   batch.state.position = reader_->position();
   PendingState pending{reader_->memory(), correlator_.state(), last_datagram_};
   if (options_.join.expects_datagrams) pending.join = join_.state(clock_.now());
+  pending.counted_until = counted_until_;
   batch.state.pending = to_octets(pending);
   batch.state.read_until = read_until_;
   batch.committed_at = clock_.now();

@@ -16,6 +16,7 @@
 
 #include "milter/correlate/correlator.h"
 #include "milter/correlate/datagram_join.h"
+#include "milter/correlate/quiet_sink.h"
 #include "milter/correlate/tally.h"
 #include "milter/datagram/datagram_memory.h"
 #include "milter/datagram/received_datagram.h"
@@ -29,12 +30,20 @@
 
 namespace tlsrpt::milter {
 
+// What another log of this relay, which is read no more, has told.
+struct CountedBefore {
+  policy::UtcSeconds until{};
+  std::string source;  // The name of that log.
+};
+
 struct CollectorOptions {
   std::string source;  // Name of the source in the store, "file:PATH".
   std::string relay;   // Name of this relay in the store; key of the state.
   TallyOptions tally;
   CorrelatorOptions correlator;
   JoinOptions join;
+  // Lines up to then are not counted again. None: there is no such log.
+  std::optional<CountedBefore> counted_before;
 };
 
 class Collector {
@@ -109,6 +118,7 @@ class Collector {
             Tally::SendingAddress sending_address);
 
   policy::Status restore();
+  void use_counted_before();
   void note_end();
   const DatagramFacts* facts_of(const ReceivedDatagram& datagram);
   void refuse(const ReceivedDatagram& datagram);
@@ -120,7 +130,10 @@ class Collector {
   std::unique_ptr<LogReader> reader_;
   Tally tally_;
   DatagramJoin join_;
+  QuietSink sink_;  // Of the correlator, before the join.
   Correlator correlator_;
+  std::optional<policy::UtcSeconds> counted_until_;  // Lines up to then were counted before.
+  bool must_tell_counted_before_ = false;
   std::optional<policy::UtcSeconds> read_until_;
   std::uint64_t uncommitted_octets_ = 0;
   std::vector<SeenMail> uncommitted_mails_;
@@ -145,6 +158,7 @@ struct PendingState {
   std::string correlator;
   std::optional<std::uint64_t> last_datagram;
   std::string join = {};
+  std::optional<policy::UtcSeconds> counted_until = {};
 };
 std::string to_octets(const PendingState& pending);
 policy::Result<PendingState> parse_pending(std::string_view octets);

@@ -18,6 +18,10 @@ namespace {
 using reporter::LogSource;
 using reporter::PostfixConfig;
 
+// Logs that are read at the same time are committed within less than this: see
+// idle_commit_interval in collector.cpp.
+constexpr std::chrono::minutes together{10};
+
 std::string own_host_name() {
   std::array<char, 256> name{};
   if (gethostname(name.data(), name.size() - 1) != 0) return "localhost";
@@ -91,38 +95,48 @@ policy::Result<reporter::CollectorLock> CollectorSetup::lock(const LogSource& so
   return reporter::CollectorLock::try_lock(settings_.store, relay_, source.text());
 }
 
-std::unique_ptr<LogReader> CollectorSetup::reader(const LogSource& source,
-                                                  policy::UtcSeconds since) const {
+std::unique_ptr<LogReader> CollectorSetup::reader(const LogSource& source) const {
   LogLineSplitter splitter(syslog_names_);
   switch (source.kind) {
     case LogSource::Kind::file:
       return std::make_unique<TextLogReader>(source.place, stamps_, std::move(splitter), clock_);
     case LogSource::Kind::journal:
-      return std::make_unique<JournalReader>(source.place, std::move(splitter), since);
+      // A journal that was never read is begun as far back as reports are made.
+      return std::make_unique<JournalReader>(source.place, std::move(splitter),
+                                             clock_.now() - settings_.report_max_age);
     case LogSource::Kind::none:
       break;
   }
   return std::make_unique<NoLog>();
 }
 
-// Where a journal is begun that was never read: as far back as reports are made, but not before
-// what was read from a log that is no longer one of ours, for it had the same lines.
-policy::Result<policy::UtcSeconds> CollectorSetup::first_start(reporter::Store& store) const {
-  policy::UtcSeconds since = clock_.now() - settings_.report_max_age;
+// What was read from a log that is no longer one of ours, for SOURCE may have the same lines: one
+// that was read on after SOURCE was read last.
+policy::Result<std::optional<CountedBefore>> CollectorSetup::counted_before(
+    const LogSource& source, reporter::Store& store) const {
   const auto collectors = store.collectors();
   if (!collectors) return collectors.error();
+  std::optional<policy::UtcSeconds> own_end;
   for (const reporter::CollectorInfo& collector : *collectors) {
     // How far it has read is not known: what it has might be counted twice.
     if (!collector.damage.empty()) return policy::Error(policy::Errc::syntax, collector.damage);
+    if (collector.relay == relay_ && collector.source == source.text())
+      own_end = collector.committed_at + together;
+  }
+  std::optional<CountedBefore> before;
+  for (const reporter::CollectorInfo& collector : *collectors) {
     const bool is_ours = std::any_of(
         sources_.begin(), sources_.end(),
-        [&collector](const LogSource& source) { return source.text() == collector.source; });
+        [&collector](const LogSource& each) { return each.text() == collector.source; });
     const bool is_log =
         collector.source.starts_with("file:") || collector.source.starts_with("journal:");
     if (collector.relay != relay_ || is_ours || !is_log || !collector.read_until) continue;
-    since = std::max(since, *collector.read_until + std::chrono::seconds(1));
+    if (own_end && collector.committed_at <= *own_end) continue;
+    // A stamp of the future has proved nothing.
+    const policy::UtcSeconds until = std::min(*collector.read_until, clock_.now());
+    if (!before || until > before->until) before = CountedBefore{until, collector.source};
   }
-  return since;
+  return before;
 }
 
 policy::Result<std::unique_ptr<Collector>> CollectorSetup::collector(const LogSource& source,
@@ -137,9 +151,10 @@ policy::Result<std::unique_ptr<Collector>> CollectorSetup::collector(const LogSo
   options.join.is_only = sources_.size() == 1;
   options.join.counts_alone = source.text() == sources_.front().text();
   options.join.relay = relay_;
-  const auto since = first_start(store);
-  if (!since) return since.error();
-  return Collector::make(std::move(options), reader(source, *since), clock_, store,
+  auto before = counted_before(source, store);
+  if (!before) return std::move(before).error();
+  options.counted_before = *std::move(before);
+  return Collector::make(std::move(options), reader(source), clock_, store,
                          [sending_address = sending_address_](std::string_view mx_ip) {
                            return sending_address->for_mx(mx_ip);
                          });

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,9 +48,9 @@ class CollectorSetup {
   CollectorSetup(const reporter::Settings& settings, const reporter::Clock& clock,
                  StampParser stamps)
       : settings_(settings), clock_(clock), stamps_(std::move(stamps)) {}
-  std::unique_ptr<LogReader> reader(const reporter::LogSource& source,
-                                    policy::UtcSeconds since) const;
-  policy::Result<policy::UtcSeconds> first_start(reporter::Store& store) const;
+  std::unique_ptr<LogReader> reader(const reporter::LogSource& source) const;
+  policy::Result<std::optional<CountedBefore>> counted_before(const reporter::LogSource& source,
+                                                              reporter::Store& store) const;
   void use_postfix(const std::vector<reporter::PostfixConfig>& instances);
 
   const reporter::Settings& settings_;

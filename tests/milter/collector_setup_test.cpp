@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "policy/text.h"
 #include "reporter/options/option_table.h"
 #include "tests/milter/log/journal_world.h"
 #include "tests/support/fake_clock.h"
@@ -11,6 +16,7 @@ namespace tlsrpt::milter {
 namespace {
 
 using reporter::LogSource;
+using Seen = std::vector<std::string>;
 
 class CollectorSetupTest : public testing::Test {
  protected:
@@ -109,6 +115,149 @@ TEST_F(CollectorSetupTest, AJournalIsBegunWhereAnotherLogWasLeft) {
   };
   EXPECT_EQ(sessions("none"), 2U);
   EXPECT_EQ(sessions("file:mail.log"), 1U);
+}
+
+// One relay whose lines can be had from several files and a journal, and where its collector reads
+// them by and by.
+class ChangeOfSource : public CollectorSetupTest {
+ protected:
+  ChangeOfSource() { settings_.relay_name = "relay1"; }
+
+  // Instants are HH:MM:SS of 2026-11-22.
+  static std::string lines_of(const std::string& at, unsigned pid, const std::string& text) {
+    return "2026-11-22T" + at + "Z relay1 postfix/smtp[" + std::to_string(pid) + "]: " + text +
+           "\n";
+  }
+  static std::string established(const std::string& at, unsigned pid) {
+    return lines_of(at, pid,
+                    "Trusted TLS connection established to mx.a.example[198.51.100.1]:25: TLSv1.3");
+  }
+  static std::string sent(const std::string& at, unsigned pid) {
+    return lines_of(at, pid,
+                    "4C0A1B2C3D: to=<u@a.example>, relay=mx.a.example[198.51.100.1]:25, delay=1, "
+                    "delays=0/0/1/0, dsn=2.0.0, status=sent (250 Ok)");
+  }
+  static std::string delivered(const std::string& at, unsigned pid) {
+    return established(at, pid) + sent(at, pid);
+  }
+  void append(const std::string& name, const std::string& text) const {
+    std::ofstream(folder_.file(name), std::ios::app | std::ios::binary) << text;
+  }
+  // Adds TEXT to a journal, too.
+  static void log(JournalWorld& journal, const std::string& text) {
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+      const auto at = *policy::parse_instant(line.substr(0, line.find(' ')));
+      const std::size_t pid = line.find('[') + 1;
+      journal.log(static_cast<std::uint64_t>(policy::unix_seconds(at)) * 1'000'000, "postfix/smtp",
+                  *policy::parse_number<unsigned>(line.substr(pid, line.find(']') - pid)),
+                  line.substr(line.find("]: ") + 3));
+    }
+  }
+  // A life with SOURCES: reads all there is, commits, and ends. What it had to say.
+  std::vector<std::string> read(const std::vector<std::string>& sources) {
+    settings_.log_source = sources;
+    auto store = *reporter::open_store(settings_.store, reporter::StoreAccess::collector, {});
+    const auto setup = CollectorSetup::make(settings_, clock_);
+    std::vector<std::string> notices;
+    for (const LogSource& source : setup->sources()) {
+      auto collector = setup->collector(source, *store);
+      EXPECT_TRUE(collector.ok());
+      while (*(*collector)->take_block()) {
+      }
+      for (std::string& notice : (*collector)->take_notices()) notices.push_back(std::move(notice));
+      EXPECT_TRUE((*collector)->commit().ok());
+    }
+    return notices;
+  }
+  std::uint64_t sessions() const {
+    auto store = *reporter::open_store(settings_.store, reporter::StoreAccess::collector, {});
+    std::uint64_t sum = 0;
+    const auto facts = store->facts(policy::day_of(clock_.now()), "a.example", std::nullopt);
+    for (const policy::Fact& fact : *facts) sum += fact.sessions;
+    return sum;
+  }
+  std::string file(const std::string& name) const { return "file:" + folder_.file(name); }
+  void set_clock(const std::string& at) {
+    clock_.set(*policy::parse_instant("2026-11-22T" + at + "Z"));
+  }
+};
+
+// Also what lies across the change: a handshake whose delivery is logged after it.
+TEST_F(ChangeOfSource, AFileIsBegunWhereTheJournalWasLeft) {
+  JournalWorld journal;
+  set_clock("10:00:05");
+  const std::string before = delivered("10:00:00", 7) + established("10:00:05", 8);
+  log(journal, before);
+  journal.write();
+  EXPECT_EQ(read({"journal:" + journal.folder()}), Seen{});
+  EXPECT_EQ(sessions(), 1U);
+  set_clock("10:01:00");
+  append("mail.log", before + sent("10:00:06", 8) + delivered("10:00:07", 9));
+  EXPECT_EQ(
+      read({file("mail.log")}),
+      Seen{file("mail.log") + ": lines up to 2026-11-22T10:00:05Z are not counted, as journal:" +
+           journal.folder() + " was read until then"});
+  EXPECT_EQ(sessions(), 3U);
+}
+
+TEST_F(ChangeOfSource, ACopyOfAFileIsCountedOnceInHoweverManyLivesItIsRead) {
+  set_clock("10:00:05");
+  const std::string half = delivered("10:00:00", 7) + established("10:00:01", 8);
+  const std::string rest = sent("10:00:02", 8) + delivered("10:00:05", 9);
+  append("mail.log", half + rest);
+  read({file("mail.log")});
+  EXPECT_EQ(sessions(), 3U);
+  set_clock("10:02:00");
+  append("copy.log", half);
+  EXPECT_EQ(read({file("copy.log")}).size(), 1U);
+  append("copy.log", rest + delivered("10:00:06", 7));
+  EXPECT_EQ(read({file("copy.log")}), Seen{});
+  EXPECT_EQ(sessions(), 4U);
+}
+
+TEST_F(ChangeOfSource, ALogThatIsTakenUpAgainCountsNothingOfTheTimeBetween) {
+  JournalWorld journal;
+  set_clock("10:00:05");
+  append("mail.log", delivered("10:00:00", 7));
+  read({file("mail.log")});
+  set_clock("11:00:05");
+  append("mail.log", delivered("11:00:00", 7));
+  log(journal, delivered("10:00:00", 7) + delivered("11:00:00", 7));
+  journal.write();
+  read({"journal:" + journal.folder()});
+  EXPECT_EQ(sessions(), 2U);
+  set_clock("12:00:05");
+  append("mail.log", delivered("12:00:00", 7));
+  EXPECT_EQ(read({file("mail.log")}).size(), 1U);
+  EXPECT_EQ(sessions(), 3U);
+}
+
+TEST_F(ChangeOfSource, RotationAndAFurtherLogAreNone) {
+  set_clock("10:00:05");
+  append("mail.log", delivered("10:00:05", 7));
+  read({file("mail.log")});
+  append("mail.log", delivered("10:00:05", 8));
+  std::filesystem::rename(folder_.file("mail.log"), folder_.file("mail.log.1"));
+  append("mail.log", delivered("10:00:05", 9));
+  EXPECT_EQ(read({file("mail.log")}), Seen{});
+  EXPECT_EQ(sessions(), 3U);
+  append("other.log", delivered("10:00:04", 7));
+  EXPECT_EQ(read({file("mail.log"), file("other.log")}), Seen{});
+  EXPECT_EQ(sessions(), 4U);
+  // They were read at the same time: what one of them has not told is still to come.
+  append("mail.log", delivered("10:00:05", 10));
+  EXPECT_EQ(read({file("mail.log")}), Seen{});
+  EXPECT_EQ(sessions(), 5U);
+}
+
+TEST_F(ChangeOfSource, AStampOfTheFutureHidesNothingThatIsLogged) {
+  set_clock("10:00:05");
+  append("mail.log", delivered("10:00:00", 7) + "2036-11-22T10:00:00Z relay1 sshd[1]: noise\n");
+  read({file("mail.log")});
+  append("other.log", delivered("10:00:00", 7) + delivered("10:00:06", 7));
+  read({file("other.log")});
+  EXPECT_EQ(sessions(), 2U);
 }
 
 TEST_F(CollectorSetupTest, CorrelatorOptionsFoldRelayNames) {

@@ -243,6 +243,10 @@ TEST(PendingState, SurvivesItsOctets) {
   EXPECT_EQ(pending->last_datagram, 300);
   EXPECT_EQ(pending->join, "join");
   EXPECT_EQ(parse_pending(to_octets({"", "", std::nullopt}))->last_datagram, std::nullopt);
+  PendingState quiet{"reader", "", std::nullopt};
+  quiet.counted_until = noon;
+  EXPECT_EQ(parse_pending(to_octets(quiet))->counted_until, noon);
+  EXPECT_EQ(pending->counted_until, std::nullopt);
   EXPECT_FALSE(parse_pending("").ok());
   EXPECT_FALSE(parse_pending("\x05x").ok());
 }
