@@ -109,13 +109,20 @@ void CollectorDaemon::look_for_logs() {
   }
 }
 
-void CollectorDaemon::hand_over_inputs() {
-  std::vector<Collector*> collectors;
+// Those of all sources; none where one is missing.
+std::vector<Collector*> CollectorDaemon::collectors() const {
+  std::vector<Collector*> all;
   for (const Source& source : sources_) {
-    if (!source.collector) return;
-    collectors.push_back(source.collector.get());
+    if (!source.collector) return {};
+    all.push_back(source.collector.get());
   }
-  for (CollectorInput* input : inputs_) input->hand_over(collectors);
+  return all;
+}
+
+void CollectorDaemon::hand_over_inputs() {
+  const auto all = collectors();
+  if (all.empty()) return;
+  for (CollectorInput* input : inputs_) input->hand_over(all);
 }
 
 // Whether some log has more to read.
@@ -181,6 +188,9 @@ bool CollectorDaemon::read(Source& source, Instant until) {
 bool CollectorDaemon::commit_all() {
   bool all = true;
   for (Source& source : sources_) all = commit(source) && all;
+  if (const auto each = collectors(); !each.empty()) {
+    for (CollectorInput* input : inputs_) input->committed(each);
+  }
   return all;
 }
 

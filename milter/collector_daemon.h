@@ -38,6 +38,8 @@ class CollectorInput {
   // read is judged, at least once a second: whoever cannot wait so long rings the daemon's Wakeup.
   // Not called while a source has no collector, because the store cannot be used.
   virtual void hand_over(std::span<Collector* const> collectors) = 0;
+  // COLLECTORS, those of all sources, may have committed something.
+  virtual void committed(std::span<Collector* const> /*collectors*/) {}
 };
 
 class CollectorDaemon {
@@ -82,6 +84,7 @@ class CollectorDaemon {
   bool take_up_again(Source& source);
   void lose_store();
   void look_for_logs();
+  std::vector<Collector*> collectors() const;
   void hand_over_inputs();
   void share_paired();
   void tell_missing_datagrams(const Collector& collector);

@@ -119,7 +119,17 @@ Status DatagramJournal::open() {
   if (problem) return Error(Errc::io, prefix.parent_path().string() + ": " + problem.message());
   std::sort(numbers.begin(), numbers.end());
   for (const std::uint64_t number : numbers) take_up(number);
+  open_committed();
   return policy::Unit();
+}
+
+void DatagramJournal::open_committed() {
+  constexpr int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
+  committed_file_.reset(::open((prefix_ + "committed").c_str(), flags, 0600));
+  std::array<char, sizeof(RecordHead)> octets{};
+  std::string_view read(octets.data(),
+                        read_at(committed_file_.get(), octets.data(), octets.size(), 0));
+  if (const auto record = take_record(&read)) committed_ = record->sequence;
 }
 
 void DatagramJournal::take_up(std::uint64_t first) {
@@ -274,6 +284,11 @@ void DatagramJournal::rewind(std::uint64_t sequence) {
 void DatagramJournal::release(std::uint64_t sequence) {
   if (sequence == released_) return;
   released_ = sequence;
+  committed_ = sequence;
+  std::string record;
+  put({0, {}, {}, sequence, false}, &record);
+  // Where it cannot be written, a store that is removed costs what it had not committed.
+  if (!write_at(committed_file_.get(), record, 0)) (void)!::ftruncate(committed_file_.get(), 0);
   std::vector<Segment> done;
   {
     const auto shared = shared_.lock();

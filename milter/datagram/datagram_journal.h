@@ -10,7 +10,8 @@
 //   record  := magic:u32 length:u32 sequence:u64 at:i64 pid:i32 flags:u32 octets
 //
 // in the byte order of the machine: nobody else reads it. Numbers ascend. A record that a kill cut
-// off ends its segment.
+// off ends its segment. STORE.datagrams-committed is one record without octets, whose number is
+// that of the last committed datagram: the store knows that, too, but may be removed.
 #pragma once
 
 #include <atomic>
@@ -48,6 +49,8 @@ class DatagramJournal {
   policy::Status open();
   // The number of the newest datagram that is there; 0: none.
   std::uint64_t last() const { return last_; }
+  // The number that was released last, be it by an earlier life; none: not known.
+  std::optional<std::uint64_t> committed() const { return committed_; }
 
   // --- the receiver's thread ---
   // Adds a record to BATCH.
@@ -85,6 +88,7 @@ class DatagramJournal {
 
   std::string path_of(std::uint64_t first) const;
   void take_up(std::uint64_t first);
+  void open_committed();
   bool begin_segment(std::uint64_t first, bool in_memory);
   bool write(std::string_view batch, std::uint64_t first, std::uint64_t last);
 
@@ -94,6 +98,8 @@ class DatagramJournal {
   std::atomic<std::uint64_t> appended_{0};
   std::atomic<std::uint64_t> read_{0};
   std::uint64_t released_ = 0;
+  std::optional<std::uint64_t> committed_;
+  policy::UniqueFd committed_file_;
 
   // The receiver's.
   std::uint64_t last_ = 0;

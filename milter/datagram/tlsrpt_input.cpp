@@ -22,8 +22,8 @@ constexpr std::chrono::hours warning_interval{1};
 constexpr std::chrono::minutes dropped_warning_interval{1};
 constexpr const char* no_room =
     "more wait to be counted than the journal and memory may hold; see tlsrpt-milter(8)";
-constexpr const char* socket_trouble = "tlsrpt_socket";
-constexpr const char* removal_trouble = "removed tlsrpt_socket";
+constexpr const char* socket_trouble = reporter::tlsrpt_socket_trouble;
+constexpr const char* removal_trouble = reporter::tlsrpt_socket_removed;
 constexpr const char* journal_trouble = "datagram journal";
 
 // Numbers begin so high in a store that none of them was ever used in the one before it.
@@ -104,9 +104,12 @@ void TlsrptInput::begin(std::span<Collector* const> collectors) {
   if (const auto status = journal_.open(); !status) log_.warning(status.error().message());
   constexpr std::int64_t epoch = 0;
   const auto seconds = std::max(policy::unix_seconds(clock_.now()), epoch);
-  base_ = lowest(collectors, &Collector::last_datagram)
-              .value_or(std::max(journal_.last(), static_cast<std::uint64_t>(seconds)
-                                                      << numbers_a_second_bits));
+  const auto first =
+      std::max(journal_.last(), static_cast<std::uint64_t>(seconds) << numbers_a_second_bits);
+  // A store that knows no number may follow one that was removed, and gets what that one had not
+  // committed.
+  base_ =
+      lowest(collectors, &Collector::last_datagram).value_or(journal_.committed().value_or(first));
   journal_.release(base_);
   last_ = std::max(journal_.last(), base_);
   if (const auto status = landing_.open(prefix_ + "landing"); !status)
@@ -255,6 +258,11 @@ void TlsrptInput::hand_over(std::span<Collector* const> collectors) {
                  " TLSRPT datagrams are missing in the journal: somebody has removed it");
   }
   handed_ = *lowest(collectors, &Collector::last_datagram);
+  committed(collectors);
+}
+
+void TlsrptInput::committed(std::span<Collector* const> collectors) {
+  if (!is_begun_) return;
   if (const auto committed = lowest(collectors, &Collector::committed_datagram)) {
     committed_ = committed;
     journal_.release(*committed);

@@ -46,6 +46,7 @@ class TlsrptInput final : public CollectorInput {
   // runs.
   bool start();
   void hand_over(std::span<Collector* const> collectors) override;
+  void committed(std::span<Collector* const> collectors) override;
   // The store was removed, and no collector is left: those of the next store get everything that
   // was not committed to this one.
   void lose_store();

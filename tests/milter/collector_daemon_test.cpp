@@ -42,8 +42,12 @@ class CountingInput final : public CollectorInput {
     ++held->first;
     held->second = collectors.size();
   }
+  void committed(std::span<Collector* const> collectors) override {
+    commits += static_cast<unsigned>(collectors.size());
+  }
 
   policy::LockGuarded<std::pair<unsigned, std::size_t>> state;
+  std::atomic<unsigned> commits{0};
 };
 
 class CollectorDaemonTest : public testing::Test {
@@ -137,6 +141,7 @@ TEST_F(CollectorDaemonTest, WaitsForALogThatIsNotThereYet) {
     append(delivery(1));
     EXPECT_TRUE(counts_become(1));
   });
+  EXPECT_GT(input_.commits, 0U) << "inputs hear of commits";
 }
 
 TEST_F(CollectorDaemonTest, TakesInputsWheneverItIsWoken) {
