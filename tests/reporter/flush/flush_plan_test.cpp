@@ -77,6 +77,30 @@ TEST_F(FlushPlan, TheRecordThatPostfixSawCountsOnlyWhereDnsHasFailedFor24Hours) 
               ElementsAre("no record: DNS failed for 24 h: none", "mailto:seen@a.example"));
 }
 
+// The clock of a cron job once a day is believed a day later only; with evidence of the day itself
+// nothing waits for that.
+TEST_F(FlushPlan, TheRecordThatPostfixSawDoesNotWaitForAClockThatLeapt) {
+  for (const char* domain : {"a.example", "b.example"}) {
+    dns_.world().txt["_smtp._tls." + std::string(domain)] = testing_support::dns_temporary("none");
+  }
+  count_seen("a.example", "v=TLSRPTv1; rua=mailto:seen@a.example");
+  count("b.example");
+  const FlushClock first(clock_, std::nullopt);
+  close();
+  clock_.advance(std::chrono::hours(24));
+  const FlushClock second(clock_, first.kept());
+  ASSERT_LT(second.believed(), clock_.now());
+  FlushPlanner planner(*store_, settings_, records_, dns_, second);
+  auto plans = *planner.select({});
+  planner.look_up(plans);
+  for (Plan& each : plans) EXPECT_TRUE(planner.decide(each).ok());
+  ASSERT_EQ(plans.size(), 2U);
+  EXPECT_EQ(plans[0].action, PlanAction::close);
+  EXPECT_TRUE(plans[0].made.report.by_seen_record);
+  EXPECT_EQ(plans[1].action, PlanAction::note);
+  EXPECT_FALSE(plans[1].note.settled) << "that would be given up";
+}
+
 TEST_F(FlushPlan, AnAnswerThatOurReadingThrowsAtSetsItsDomainAside) {
   count("a.example");
   count("b.example");
