@@ -16,6 +16,7 @@
 #include "reporter/report/evaluation.h"
 #include "reporter/report/report_json.h"
 #include "reporter/report/report_text.h"
+#include "reporter/report/told_policies.h"
 #include "reporter/store/store.h"
 
 namespace tlsrpt::reporter {
@@ -228,11 +229,14 @@ void print_domain(std::ostream& out, const DomainSummary& summary, bool all) {
   // Rows under the policy that they are reported under; a table for those that are not.
   std::map<policy::AppliedPolicy, std::map<RowKey, RowCounts>> by_policy;
   std::map<RowKey, RowCounts> unreported;
+  ToldPolicies told;
+  for (const PolicyResult& each : summary.evaluation.policies) told.add(each.policy);
   for (std::size_t i = 0; i < summary.facts.size(); ++i) {
     const Fact& fact = summary.facts[i];
     const FactUse use = summary.evaluation.uses[i];
-    auto& rows =
-        use == FactUse::reported ? by_policy[reported_policy(fact, summary.domain)] : unreported;
+    auto& rows = use == FactUse::reported
+                     ? by_policy[told.entry_of(reported_policy(fact, summary.domain), fact.outcome)]
+                     : unreported;
     RowCounts& counts = rows[row_key(fact, use)];
     counts.sessions += fact.sessions;
     counts.messages += fact.messages;

@@ -12,6 +12,7 @@
 #include "policy/ip_address.h"
 #include "policy/text.h"
 #include "reporter/report/report_text.h"
+#include "reporter/report/told_policies.h"
 
 namespace tlsrpt::reporter {
 namespace {
@@ -252,6 +253,8 @@ policy::Result<Evaluation> evaluate(std::string_view domain, const std::vector<F
   Evaluation evaluation;
   FactJudge judge(context);
   std::map<policy::AppliedPolicy, PolicySums> policies;
+  ToldPolicies told;
+  std::vector<std::pair<const Fact*, policy::AppliedPolicy>> untold;
   for (const Fact& fact : facts) {
     if (!is_outcome(fact.outcome) || fact.minute >= minutes_per_day) {
       return policy::Error(policy::Errc::syntax,
@@ -267,7 +270,16 @@ policy::Result<Evaluation> evaluate(std::string_view domain, const std::vector<F
     add(evaluation.messages, fact.messages);
     if (fact.sessions == 0) continue;
     add(evaluation.sessions, fact.sessions);
-    count_fact(fact, policies[reported_policy(fact, domain)]);
+    policy::AppliedPolicy policy = reported_policy(fact, domain);
+    if (policy.type != PolicyType::no_policy_found && policy.policy_string.empty()) {
+      untold.emplace_back(&fact, std::move(policy));
+      continue;
+    }
+    told.add(policy);
+    count_fact(fact, policies[std::move(policy)]);
+  }
+  for (const auto& [fact, policy] : untold) {
+    count_fact(*fact, policies[told.entry_of(policy, fact->outcome)]);
   }
   for (const auto& [policy, sums] : policies) {
     evaluation.policies.push_back({policy, sums.successful, sums.failed, to_details(sums.details)});

@@ -45,8 +45,9 @@ struct Evaluation {
   std::vector<ProvenPlaintext> proven;
 };
 
-// Evaluates FACTS, all of DOMAIN and one day. Fails only as tls_logged does, or with Errc::syntax
-// where a fact's outcome or minute is none of ours.
+// Evaluates FACTS, all of DOMAIN and one day. Sessions of a policy whose strings are unknown stand
+// under the one that is known, if it is the only one (told_policies.h). Fails only as tls_logged
+// does, or with Errc::syntax where a fact's outcome or minute is none of ours.
 policy::Result<Evaluation> evaluate(std::string_view domain, const std::vector<policy::Fact>& facts,
                                     const EvaluationContext& context);
 

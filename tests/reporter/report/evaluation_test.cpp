@@ -100,6 +100,33 @@ TEST(Evaluation, EveryFailureOutcomeIsItsResultType) {
   }
 }
 
+// Postfix 3.10 sends no datagram for a resumed session, so that only the log tells of it.
+TEST(Evaluation, SessionsWhoseStringsAreUnknownStandUnderTheOnlyPolicyThatIsKnown) {
+  Fact resumed = fact(Outcome::success, 3);
+  resumed.policy = {PolicyType::tlsa, "mx.a.example", {}, {}};
+  Fact failed = fact(Outcome::certificate_expired, 2);
+  failed.policy = resumed.policy;
+  Fact none = fact(Outcome::dane_required, 1);
+  none.policy = resumed.policy;
+  Fact told = fact(Outcome::success, 4);
+  told.policy = {PolicyType::tlsa, "MX.a.example.", {"3 1 1 ab"}, {}};
+  const Evaluation evaluation = evaluated({resumed, failed, none, told});
+  ASSERT_EQ(evaluation.policies.size(), 2U);
+  EXPECT_EQ(evaluation.policies[0].policy, none.policy) << "no policy was met";
+  EXPECT_EQ(evaluation.policies[0].failed_sessions, 1U);
+  EXPECT_EQ(evaluation.policies[1].policy.policy_string, std::vector<std::string>{"3 1 1 AB"});
+  EXPECT_EQ(evaluation.policies[1].successful_sessions, 7U);
+  EXPECT_EQ(evaluation.policies[1].failed_sessions, 2U);
+  EXPECT_EQ(evaluated({told, none, failed, resumed}).policies, evaluation.policies);
+  expect_invariants(evaluation);
+  Fact other = told;
+  other.policy.policy_string = {"3 1 1 cd"};
+  const Evaluation doubtful = evaluated({resumed, told, other});
+  ASSERT_EQ(doubtful.policies.size(), 3U);
+  EXPECT_EQ(doubtful.policies[0].policy, resumed.policy);
+  EXPECT_EQ(doubtful.policies[0].successful_sessions, 3U);
+}
+
 TEST(Evaluation, DifferentPoliciesAreDifferentEntriesInAFixedOrder) {
   Fact none = fact(Outcome::success, 1);
   Fact sts = fact(Outcome::success, 2);
