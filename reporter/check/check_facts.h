@@ -99,6 +99,8 @@ struct CheckFacts {
   std::string tlsrpt_socket = "none";  // "/PATH", "none".
   unsigned max_queued_datagrams = 0;   // net.unix.max_dgram_qlen; 0: not known.
   std::vector<std::string> missing_datagrams;  // What a collector says of those that do not come.
+  std::vector<std::string> socket_troubles;    // What a collector says of tlsrpt_socket.
+  bool has_datagram_listener = false;          // Somebody has that socket, be it ours.
   LostDatagrams overruns;                      // Of that queue.
 
   bool is_clock_unsynchronised = false;

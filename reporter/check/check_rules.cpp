@@ -12,6 +12,7 @@
 #include "reporter/check/mail_rules.h"
 #include "reporter/check/postfix_mend.h"
 #include "reporter/datagram_queue.h"
+#include "reporter/dkim/signing_domain.h"
 #include "reporter/postfix/relay_hosts.h"
 
 namespace tlsrpt::reporter {
@@ -269,7 +270,31 @@ void check_tlsrpt_socket(const CheckFacts& facts, CheckFindings* findings) {
   }
 }
 
+// A collector that is at work commits once a minute, be there nothing to count.
+bool is_collecting(const CheckFacts& facts) {
+  constexpr std::chrono::minutes longest_silence{5};
+  return facts.newest_commit && facts.now - *facts.newest_commit < longest_silence;
+}
+
+// Whoever has the socket gets the datagrams.
+void check_socket_holder(const CheckFacts& facts, CheckFindings* findings) {
+  const std::vector<std::string> commands{
+      "ss -xap | grep -F " + facts.tlsrpt_socket + "  # which program has it: stop that",
+      "systemctl restart tlsrpt-milter.service"};
+  for (const std::string& text : facts.socket_troubles) {
+    findings->push_back({Level::fault, "tlsrpt-arrival", text, commands});
+  }
+  if (facts.socket_troubles.empty() && facts.has_datagram_listener && !is_collecting(facts)) {
+    findings->push_back({Level::fault, "tlsrpt-arrival",
+                         "somebody has the socket " + facts.tlsrpt_socket +
+                             ", and no tlsrpt-milter has written into the store lately: another "
+                             "program gets the datagrams, or systemd keeps them until ours runs",
+                         commands});
+  }
+}
+
 void check_tlsrpt_arrival(const CheckFacts& facts, CheckFindings* findings) {
+  check_socket_holder(facts, findings);
   const std::string what = "smtp_tlsrpt_socket_name smtp_tlsrpt_enable queue_directory";
   for (const std::string& text : facts.missing_datagrams) {
     std::vector<std::string> commands{"ls -l " + facts.tlsrpt_socket};
@@ -360,11 +385,6 @@ void check_clock(const CheckFacts& facts, CheckFindings* findings) {
 
 std::string domain_of(const std::string& address) { return address.substr(address.rfind('@') + 1); }
 
-// Whether DOMAIN is PARENT or below it.
-bool is_within(const std::string& domain, const std::string& parent) {
-  return domain == parent || domain.ends_with("." + parent);
-}
-
 // A key of our own for DOMAIN, beside our configuration.
 std::vector<std::string> own_signature(const CheckFacts& facts, const std::string& domain) {
   const std::string key =
@@ -385,18 +405,14 @@ bool may_sign(const CheckFacts& facts, const PostfixFacts& postfix) {
   });
 }
 
-// RFC 8460, 3: the signature is that of the submitter; and of the domain in From (RFC 7489, 3.1.1).
 void check_signing_domain(const CheckFacts& facts, CheckFindings* findings) {
-  for (const auto& [option, address] :
-       {std::pair<std::string, std::string>("mail_from", facts.mail_from),
-        std::pair<std::string, std::string>("contact_info", facts.contact_info)}) {
-    if (is_within(domain_of(address), facts.dkim_domain)) continue;
-    const std::string local_part = address.substr(0, address.rfind('@') + 1);
+  for (const UnsignedAddress& each :
+       unsigned_addresses(facts.dkim_domain, facts.mail_from, facts.contact_info)) {
+    const std::string local_part = each.address.substr(0, each.address.rfind('@') + 1);
     findings->push_back({Level::fault,
                          "signature",
-                         "reports are signed for " + facts.dkim_domain + ", and " + option +
-                             " is " + address + ": recipients ignore them",
-                         {set_option(facts, option, local_part + facts.dkim_domain)}});
+                         each.text,
+                         {set_option(facts, each.option, local_part + facts.dkim_domain)}});
   }
 }
 
@@ -462,8 +478,7 @@ constexpr auto table = std::to_array<Check>({
     {"log", "the log can be read", has_log, check_log},
     {"milter", "Postfix knows the milter and can reach it", has_milter, check_milter},
     {"tlsrpt-socket", "TLSRPT datagrams go to nobody else", knows_postfix, check_tlsrpt_socket},
-    {"tlsrpt-arrival", "TLSRPT datagrams that the log tells of arrive", receives_datagrams,
-     check_tlsrpt_arrival},
+    {"tlsrpt-arrival", "TLSRPT datagrams come to us", receives_datagrams, check_tlsrpt_arrival},
     {"tlsrpt-queue", "TLSRPT datagrams find room", receives_datagrams, check_tlsrpt_queue},
     {"report-tls", "reports are not stopped by TLS policies", sends_by_known_postfix,
      check_report_tls},

@@ -19,7 +19,7 @@ void check_dkim_records(const CheckFacts& facts, std::vector<CheckFinding>* find
           {finding.is_fault ? CheckFinding::Level::fault : CheckFinding::Level::hint,
            "dkim-record",
            "the record " + key.record + " " + finding.text,
-           {show + "  # prints what to publish; the key stays"}});
+           {show + "  # " + finding.advice}});
     }
   }
 }

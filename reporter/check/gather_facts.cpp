@@ -136,8 +136,10 @@ void gather_store(const Settings& settings, CheckFacts* facts) {
   if (const auto overruns = datagram_overruns(**store); overruns.ok()) facts->overruns = *overruns;
   if (const auto troubles = (*store)->collector_troubles(); troubles.ok()) {
     for (const CollectorTrouble& each : *troubles) {
-      if (!each.until && each.name.starts_with(missing_datagrams))
-        facts->missing_datagrams.push_back(each.text);
+      if (each.until) continue;
+      if (each.name.starts_with(missing_datagrams)) facts->missing_datagrams.push_back(each.text);
+      if (each.name == tlsrpt_socket_trouble || each.name == tlsrpt_socket_removed)
+        facts->socket_troubles.push_back(each.text);
     }
   }
   const auto collectors = (*store)->collectors();
@@ -259,7 +261,8 @@ std::string submission_problem(const Settings& settings) {
 policy::Result<CheckFacts> gather_facts(const CommandContext& context) {
   const Settings& settings = context.settings;
   CheckFacts facts;
-  // As root, where we are: it can become Postfix's user.
+  // As root, where we are: it may send to any socket, and can become Postfix's user.
+  facts.has_datagram_listener = has_datagram_listener(settings.tlsrpt_socket);
   gather_all_postfix(settings, &facts);
   for (PostfixFacts& postfix : facts.postfix) {
     gather_milter_reach(settings, &postfix);

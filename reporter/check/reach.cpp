@@ -46,6 +46,15 @@ bool becomes_ready(int fd, short what) {
   return ::poll(&watched, 1, greeting_timeout_ms) == 1;
 }
 
+// None: PATH is too long for one.
+std::optional<sockaddr_un> local_address(std::string_view path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) return std::nullopt;
+  std::copy(path.begin(), path.end(), std::begin(address.sun_path));
+  return address;
+}
+
 // 0 where a new socket, SERVER, is connected to ADDRESS, else the error.
 int connect_to(const sockaddr* address, socklen_t length, policy::UniqueFd* server) {
   server->reset(::socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -149,6 +158,13 @@ std::string transport_problem(std::string_view transport) {
   return {};
 }
 
+bool has_datagram_listener(const std::string& path) {
+  const auto address = local_address(path);
+  const policy::UniqueFd probe(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  return address && ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&*address),
+                              sizeof(*address)) == 0;
+}
+
 std::string milter_silence(std::string_view socket) {
   constexpr std::string_view inet = "inet:";
   constexpr std::string_view local = "unix:";
@@ -159,15 +175,12 @@ std::string milter_silence(std::string_view socket) {
                        std::string(rest.substr(0, at)), inet_milter_problem);
   }
   if (!socket.starts_with(local)) return {};
-  const std::string_view path = socket.substr(local.size());
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) return reason(ENAMETOOLONG);
-  std::copy(path.begin(), path.end(), std::begin(address.sun_path));
+  const auto address = local_address(socket.substr(local.size()));
+  if (!address) return reason(ENAMETOOLONG);
   policy::UniqueFd server;
   // The system's interface wants the general type.
   const int error =
-      connect_to(reinterpret_cast<const sockaddr*>(&address), sizeof(address), &server);
+      connect_to(reinterpret_cast<const sockaddr*>(&*address), sizeof(*address), &server);
   if (error == EACCES) return {};
   return error != 0 ? reason(error) : negotiation_problem(server.get());
 }

@@ -20,4 +20,7 @@ std::string transport_problem(std::string_view transport);
 // may not connect: whether Postfix may, reach_socket() tells (postfix_user.h).
 std::string milter_silence(std::string_view socket);
 
+// Whether somebody has the datagram socket at PATH; false, too, where we may not write to it.
+bool has_datagram_listener(const std::string& path);
+
 }  // namespace tlsrpt::reporter

@@ -9,6 +9,7 @@
 #include "policy/text.h"
 #include "reporter/deliver/mail_sender.h"
 #include "reporter/dkim/dkim_signer.h"
+#include "reporter/dkim/signing_domain.h"
 #include "reporter/group.h"
 #include "reporter/options/config_file.h"
 #include "reporter/options/option_table.h"
@@ -40,6 +41,10 @@ int check_config(const CommandLine& line, std::ostream& out, std::ostream& err) 
   const auto missing = missing_on_machine(*settings);
   for (const std::string& each : missing) err << each << '\n';
   if (!missing.empty()) return exit_config;
+  for (const UnsignedAddress& each :
+       unsigned_addresses(settings->dkim_domain, settings->mail_from, settings->contact_info)) {
+    err << fault_text(*settings, "dkim_domain", "warning: " + each.text) << '\n';
+  }
   out << file << ": no faults\n";
   return exit_ok;
 }

@@ -124,13 +124,20 @@ class Judge {
     }
   }
 
-  // RFC 6376, 3.6.1: for mail at large. RFC 8460, 3: recipients may ignore reports where s= lacks
-  // tlsrpt.
+  // RFC 6376, 3.6.1: no s= is for all services. RFC 8460, 3: recipients may ignore reports where s=
+  // lacks tlsrpt. dkimpy 1.1.4 takes a list for one word, and knows no such service.
   void judge_services() {
-    const bool is_for_mail = !tag("s") || lists("s", "*") || lists("s", "email");
+    if (!tag("s") || *tag("s") == "*") return;
+    const bool is_for_mail = lists("s", "*") || lists("s", "email");
     const bool is_for_reports = lists("s", "tlsrpt");
-    if (is_for_mail && !is_for_reports) {
-      hint("has no s=tlsrpt:email: recipients may ignore the reports");
+    if (is_for_mail && is_for_reports) {
+      hint("has s=" + std::string(*tag("s")) +
+           ", which verifiers made with dkimpy refuse: to leave s= out, which stands for all "
+           "services, is safest");
+      findings_.back().advice = "prints the record; leave its s= out";
+    } else if (is_for_mail) {
+      hint("has s=" + std::string(*tag("s")) +
+           " without tlsrpt: recipients may ignore the reports");
     } else if (is_for_reports && !is_for_mail) {
       hint("has no email in s=: verifiers that know nothing of TLS reports refuse the key");
     } else if (!is_for_reports) {

@@ -27,6 +27,8 @@ std::string zone_file_text(std::string_view name, std::string_view record);
 struct DkimRecordFinding {
   bool is_fault = true;  // Else a hint: some recipients will not like it.
   std::string text;      // What is wrong with the record: "is absent".
+  // About the command that prints what to publish.
+  std::string advice = "prints what to publish; the key stays";
 };
 
 // What is wrong with ANSWER, the TXT records of a selector, for those who verify signatures of KEY.

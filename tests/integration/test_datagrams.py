@@ -3,10 +3,12 @@
 import contextlib
 import grp
 import gzip
+import json
 import os
 import pathlib
 import pwd
 import random
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -175,8 +177,57 @@ class Datagrams(unittest.TestCase):
             other.bind(str(self.path))
             daemon = self.start()
             wait_until(lambda: "another program listens" in daemon.output(), "what it says")
+            wait_until(lambda: "another program listens" in self.check(), "what --check says")
             self.assertEqual(daemon.stop(), 0)
             self.assertTrue(self.path.exists())
+
+    def check(self):
+        """What --check finds about the arrival of datagrams."""
+        done = subprocess.run([PROGRAM.with_name("tlsrpt-reporter"), "-c", self.config, "--check",
+                               "--format", "json"], capture_output=True, text=True, check=False)
+        checks = {each["check"]: each for each in json.loads(done.stdout)["checks"]}
+        return "".join(finding["text"] for finding in checks["tlsrpt-arrival"]["findings"])
+
+    def test_check_says_who_has_the_socket(self):
+        self.assertEqual(self.check(), "")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+            other.bind(str(self.path))
+            self.assertIn("somebody has the socket", self.check())
+        self.path.unlink()
+        daemon = self.start()
+        daemon.wait_until(lambda: committed.datagram_number(self.store) > 0, "its first commit")
+        self.assertEqual(self.check(), "")
+
+    def test_a_store_that_is_removed_before_a_kill_costs_what_it_held_only(self):
+        daemon = self.start()
+        daemon.wait_until(lambda: committed.datagram_number(self.store) > 0, "its first commit")
+        begin = committed.datagram_number(self.store)
+        with contextlib.closing(sqlite3.connect(self.store, isolation_level=None)) as store, \
+                socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+            out.connect(str(self.path))
+            for _ in range(20):
+                out.send(GOOD)
+            # What it has committed it notes beside the store at once.
+            daemon.wait_until(lambda: self.noted() == begin + 20, "its note of the commit")
+            store.execute("BEGIN IMMEDIATE")  # So that nothing can be committed.
+            for _ in range(30):
+                out.send(GOOD)
+            for path in self.folder.glob("tlsrpt.sqlite*"):
+                if ".datagrams-" not in path.name:
+                    path.unlink()
+            daemon.signal(signal.SIGKILL)
+            daemon.process.wait()
+        self.path.unlink()
+        for _ in range(2):
+            daemon = self.start()
+            daemon.wait_until(lambda: self.store.exists() and
+                              committed.datagram_number(self.store) == begin + 50, "all of them")
+            self.assertEqual(daemon.stop(), 0)
+            self.assertEqual(stored_counts.sessions(self.store), 30)
+
+    def noted(self):
+        octets = self.store.with_name("tlsrpt.sqlite.datagrams-committed").read_bytes()
+        return int.from_bytes(octets[8:16], sys.byteorder)
 
 
 if __name__ == "__main__":

@@ -191,15 +191,16 @@ class MakeDkimKey(unittest.TestCase):
 
     def test_check_finds_each_fault(self):
         path, _ = self.make("key")
-        good = dkim_verifiers.record("good", path, "s=tlsrpt:email; ")
+        good = dkim_verifiers.record("good", path, "")
         text = good.split(" TXT ")[1]
         other, _ = self.make("other")
         faults = {
             "absent": (None, "is absent"),
             "testing": (text.replace("p=", "t=y; p="), "t=y"),
-            "email": (text.replace("tlsrpt:email", "email"), "s=tlsrpt:email"),
-            "revoked": ('"v=DKIM1; k=rsa; s=tlsrpt:email; p="', "revoked"),
-            "other": (dkim_verifiers.record("x", other, "s=tlsrpt:email; ").split(" TXT ")[1],
+            "both": (text.replace("p=", "s=tlsrpt:email; p="), "dkimpy"),
+            "email": (text.replace("p=", "s=email; p="), "without tlsrpt"),
+            "revoked": ('"v=DKIM1; k=rsa; p="', "revoked"),
+            "other": (dkim_verifiers.record("x", other, "").split(" TXT ")[1],
                       "another key"),
         }
         records = [f"{name}._domainkey TXT {value}" for name, (value, _) in faults.items() if value]
@@ -209,7 +210,7 @@ class MakeDkimKey(unittest.TestCase):
                     configure(WORLD["site"], WORLD["folder"], dkim_domain=DOMAIN,
                               dkim_selector=name, dkim_key_file=path, dns_servers=server.server)
                     state = self.check()["dkim-record"]
-                    self.assertEqual(state, "hint" if name == "email" else "fault")
+                    self.assertEqual(state, "hint" if name in ("email", "both") else "fault")
                     self.assertIn(wanted, self.findings["dkim-record"][0])
 
 

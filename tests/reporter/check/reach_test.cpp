@@ -39,6 +39,23 @@ TEST(Reach, Transports) {
   EXPECT_THAT(transport_problem("smtp://[127.0.0.1]:1"), HasSubstr("refused"));
 }
 
+TEST(Reach, WhoeverHasADatagramSocket) {
+  const testing_support::TempDir dir;
+  const std::string path = dir.file("t.sock");
+  EXPECT_FALSE(has_datagram_listener(path));
+  EXPECT_FALSE(has_datagram_listener("none"));
+  EXPECT_FALSE(has_datagram_listener(std::string(200, 'x')));
+  {
+    const policy::UniqueFd other(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::copy(path.begin(), path.end(), std::begin(address.sun_path));
+    ASSERT_EQ(::bind(other.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    EXPECT_TRUE(has_datagram_listener(path));
+  }
+  EXPECT_FALSE(has_datagram_listener(path)) << "only its file is left";
+}
+
 TEST(Reach, AServerHasToGreet) {
   const policy::UniqueFd server(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in place{};

@@ -1,12 +1,14 @@
 #include "reporter/command/common_command.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <sstream>
 
 #include "reporter/options/config_file.h"
 #include "reporter/options/option_table.h"
+#include "tests/support/dkim_samples.h"
 #include "tests/support/temp_dir.h"
 
 namespace tlsrpt::reporter {
@@ -87,6 +89,29 @@ TEST(CommonCommand, NamesTheLineOfWhatTheMachineLacks) {
                 line.config_file +
                 ":4: record_map: /nonexistent/map: cannot open: No such file or directory\n" +
                 line.config_file + ":6: milter_socket_group: there is no group no-such-group\n");
+}
+
+TEST(CommonCommand, WarnsOfReportsThatAreSignedForAnotherDomain) {
+  const testing_support::TempDir folder;
+  const std::string key = folder.write("key.pem", testing_support::rfc8463_ed25519_key);
+  ASSERT_EQ(::chmod(key.c_str(), 0600), 0);
+  CommandLine line;
+  line.action = "check-config";
+  line.config_file = folder.write("tlsrpt.conf",
+                                  "organization_name = Example Ltd\n"
+                                  "contact_info = tls@example.com\n"
+                                  "mail_from = tls@mail.example.net\n"
+                                  "dkim_domain = mail.example.net\n"
+                                  "dkim_selector = one\n"
+                                  "dkim_key_file = " +
+                                      key + "\n");
+  std::ostringstream out;
+  std::ostringstream err;
+  EXPECT_EQ(run_common(Program::milter, line, out, err), exit_ok);
+  EXPECT_EQ(err.str(), line.config_file +
+                           ":4: dkim_domain: warning: reports are signed for mail.example.net, and "
+                           "contact_info is tls@example.com: recipients ignore them\n");
+  EXPECT_EQ(out.str(), line.config_file + ": no faults\n");
 }
 
 TEST(CommonCommand, LeavesOtherActionsAlone) {
