@@ -9,6 +9,7 @@
 #include "policy/text.h"
 #include "reporter/bounce/dead_address.h"
 #include "reporter/deliver/outcome.h"
+#include "reporter/report/smallest_form.h"
 #include "reporter/report/verp.h"
 
 namespace tlsrpt::reporter {
@@ -122,8 +123,9 @@ Result<TakenBounce> take_bounce(Store& store, const Settings& settings, policy::
     if (!again.ok()) return again.error();
     return TakenBounce{*again ? BounceEffect::smallest : BounceEffect::none, text};
   }
-  // That form was not sent yet: what came back is the other one, taken in before.
-  if (verdict == BounceVerdict::too_large && delivery.state == DeliveryState::pending) {
+  // What came back is the other form, taken in before: that one was not sent yet, or is not this.
+  if (verdict == BounceVerdict::too_large &&
+      (delivery.state == DeliveryState::pending || is_of_full_form(bounce->boundary))) {
     return TakenBounce{BounceEffect::none, text};
   }
   std::optional<Suppression> suppression;

@@ -155,6 +155,9 @@ Result<Bounce> read_bounce(std::string_view message) {
       const MimeHeader header = take_mime_header(returned);
       add(bounce.message_ids, header.value("message-id"));
       add_addresses(header.value("return-path"), bounce.sent_to);
+      const MimeField type = parse_mime_field(header.value("content-type"));
+      const auto boundary = type.parameters.find("boundary");
+      if (boundary != type.parameters.end()) bounce.boundary = boundary->second.substr(0, max_name);
     }
   }
   if (!is_one) return Error(Errc::not_found, "no delivery status notification");

@@ -36,6 +36,7 @@ struct Bounce {
   std::vector<std::string> sent_to;      // Addresses that the notification came to, as it says.
   std::vector<std::string> message_ids;  // Of what came back, with angle brackets.
   std::vector<BounceRecipient> recipients;
+  std::string boundary;  // Between the parts of what came back; empty: it does not say.
 };
 
 // Whether TEXT has the form of an enhanced status code, such as "5.1.10" (RFC 3463, 2).

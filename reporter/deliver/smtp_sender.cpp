@@ -1,5 +1,7 @@
 #include "reporter/deliver/smtp_sender.h"
 
+#include <openssl/ssl.h>
+
 #include <algorithm>
 #include <array>
 #include <new>
@@ -149,6 +151,27 @@ bool is_behind_auth(std::string_view stage) {
   return std::find(stages.begin(), stages.end(), stage) != stages.end();
 }
 
+// Where OpenSSL keeps the flag that note_request() sets; libcurl has numbers of its own.
+int flag_index() {
+  static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return index;
+}
+
+// The server asks for a certificate, and we have none (0).
+int note_request(SSL* ssl, X509** /*certificate*/, EVP_PKEY** /*key*/) noexcept {
+  *static_cast<bool*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), flag_index())) = true;
+  return 0;
+}
+
+// For each new connection, before its handshake.
+CURLcode listen_for_request(CURL* /*handle*/, void* context, void* user) noexcept {
+  *static_cast<bool*>(user) = false;
+  auto* ssl = static_cast<SSL_CTX*>(context);
+  if (SSL_CTX_set_ex_data(ssl, flag_index(), user) == 1)
+    SSL_CTX_set_client_cert_cb(ssl, &note_request);
+  return CURLE_OK;
+}
+
 long in_milliseconds(std::chrono::milliseconds duration) {
   return static_cast<long>(std::max<std::int64_t>(1, duration.count()));
 }
@@ -179,6 +202,10 @@ void SmtpSender::set_security(Tls tls) {
   };
   set_if(CURLOPT_CAINFO, security_.ca_file);
   set_if(CURLOPT_SSLCERT, security_.cert_file);
+  if (security_.cert_file.empty()) {
+    curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, &listen_for_request);
+    curl_easy_setopt(curl, CURLOPT_SSL_CTX_DATA, asked_for_certificate_.get());
+  }
   set_if(CURLOPT_SSLKEY, security_.key_file);
   set_if(CURLOPT_USERNAME, security_.user);
   set_if(CURLOPT_PASSWORD, security_.password);
@@ -298,6 +325,11 @@ DeliveryOutcome SmtpSender::judge(CURLcode code, const Dialogue& dialogue) const
   if (dialogue.code() < 400 || dialogue.code() > 599 || code == CURLE_OPERATION_TIMEDOUT) {
     std::string detail = dialogue.error.data();
     if (detail.empty()) detail = curl_easy_strerror(code);
+    if (*asked_for_certificate_) {
+      detail +=
+          ": the server asked for a certificate of ours, and there is none: set "
+          "smtp_tls_cert_file and smtp_tls_key_file";
+    }
     const std::string text = url_ + ": " + detail + " (" + dialogue.stage + ")";
     return is_about_message(dialogue.stage, 0) ? temporary_outcome(text) : host_failure(text);
   }

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <string>
 
 #include "reporter/deliver/curl_handle.h"
@@ -55,6 +56,8 @@ class SmtpSender : public MailSender {
   std::string mail_from_;
   SmtpSecurity security_;
   SmtpTimeouts timeouts_;
+  // By the server of the kept connection, which points to it; we have none.
+  std::unique_ptr<bool> asked_for_certificate_ = std::make_unique<bool>(false);
   CurlEasy handle_;
   CurlList recipients_;            // The handle points to it while it works.
   bool tls_fails_ = false;         // Seen once; the next message does not try again.

@@ -11,7 +11,7 @@ namespace {
 // A boundary that stands nowhere else in the message: "=_" is impossible in base64 and
 // quoted-printable (RFC 2045, 6.7), and the text part begins no line with "--".
 std::string make_boundary(const std::string& report_id) {
-  return "=_tlsrpt_" + short_hash(report_id);
+  return std::string(boundary_prefix) + short_hash(report_id);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "policy/result.h"
 #include "reporter/options/settings.h"
@@ -11,6 +12,9 @@
 #include "reporter/store/store.h"
 
 namespace tlsrpt::reporter {
+
+// The beginning of every boundary of ours.
+inline constexpr std::string_view boundary_prefix = "=_tlsrpt_";
 
 // The report of (DAY, DOMAIN), revision REVISION.
 Report make_report(const Evaluation& evaluation, const Settings& settings, policy::UtcDay day,

@@ -3,10 +3,16 @@
 #include <utility>
 
 #include "reporter/report/gzip.h"
+#include "reporter/report/report_builder.h"
 #include "reporter/report/report_json.h"
 #include "reporter/report/report_reader.h"
 
 namespace tlsrpt::reporter {
+namespace {
+
+constexpr std::string_view mark = "_smallest";  // At the end of a boundary.
+
+}  // namespace
 
 policy::Result<StoredReport> smallest_form(const StoredReport& report) {
   const auto json = gzip_decompress(report.json_gz, max_report_json);
@@ -24,7 +30,12 @@ policy::Result<StoredReport> smallest_form(const StoredReport& report) {
   }
   StoredReport smallest = report;
   smallest.json_gz = *std::move(packed);
+  smallest.boundary += mark;
   return smallest;
+}
+
+bool is_of_full_form(std::string_view boundary) {
+  return boundary.starts_with(boundary_prefix) && !boundary.ends_with(mark);
 }
 
 }  // namespace tlsrpt::reporter

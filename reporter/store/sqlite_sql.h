@@ -292,7 +292,8 @@ inline constexpr std::string_view next_due =
 inline constexpr std::string_view delivery_counts =
     "SELECT r.day, d.state, d.state = 1 AND d.set_aside_by = ?8 AS aside, count(*), "
     "min(d.created_at) FROM delivery AS d JOIN report AS r ON r.id = d.report "
-    "GROUP BY r.day, d.state, aside ORDER BY r.day, d.state, aside";
+    "WHERE d.destination NOT LIKE 'bcc:%' GROUP BY r.day, d.state, aside ORDER BY r.day, d.state, "
+    "aside";
 inline constexpr std::string_view report_counts =
     "SELECT day, count(*), sum(by_seen_record) FROM report GROUP BY day ORDER BY day";
 // By way of the notes: most settled days have a report and none, and their facts are not read.

@@ -322,7 +322,7 @@ class Store {
   virtual policy::Result<std::vector<NotUnderstood>> not_understood(policy::UtcDay day) = 0;
   // Days with facts or ignored counts, ascending.
   virtual policy::Result<std::vector<policy::UtcDay>> days() = 0;
-  // Ascending by day, then state.
+  // Ascending by day, then state; without archive copies.
   virtual policy::Result<std::vector<DeliveryCount>> delivery_counts() = 0;
   // The latest attempt first.
   virtual policy::Result<std::vector<DestinationTrouble>> troubled_destinations() = 0;

@@ -171,6 +171,23 @@ TEST_F(BounceJudge, WhatIsTooLargeGoesOutOnceMoreInItsSmallestForm) {
   EXPECT_THAT(suppressed(), IsEmpty());
 }
 
+TEST_F(BounceJudge, ABounceOfTheFullFormSaysNothingOfTheSmallestOneHoweverLate) {
+  const auto in_parts = [this](const std::string& boundary) {
+    Returned whole = returned(1);
+    whole.message_id += "\nContent-Type: multipart/report; report-type=\"tlsrpt\";\n\tboundary=\"" +
+                        boundary + "\"";
+    return whole;
+  };
+  const Returned full = in_parts(reports().at(0).boundary);
+  EXPECT_EQ(take("postfix_too_large", full), BounceEffect::smallest);
+  damage("UPDATE delivery SET state = 2 WHERE is_smallest = 1");
+  EXPECT_EQ(take("postfix_too_large", full), BounceEffect::none);
+  EXPECT_EQ(state(1), DeliveryState::sent);
+  EXPECT_EQ(take("postfix_too_large", in_parts(reports().at(0).boundary + "_smallest")),
+            BounceEffect::noted);
+  EXPECT_EQ(state(1), DeliveryState::failed);
+}
+
 TEST_F(BounceJudge, ReasonsAreOneEscapedLine) {
   Bounce bounce;
   bounce.recipients = {{"x@a", "", "failed", "5.1.1", "550 a\r\n b \x1b[31m"}};

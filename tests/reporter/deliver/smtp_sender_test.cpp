@@ -424,7 +424,10 @@ TEST_F(SmtpSubmissionTest, GreetingHandsNothingOver) {
 TEST_F(SmtpSubmissionTest, ShowsItsCertificate) {
   const auto client = testing_support::self_signed(dir_, "client", "DNS:us.example");
   const std::vector<std::string> server{"--starttls", by(ours_), "--client-ca", client.certificate};
-  EXPECT_FALSE(send(server, verified_).delivered());
+  const auto without = send(server, verified_);
+  EXPECT_FALSE(without.delivered());
+  EXPECT_THAT(without.text, HasSubstr("the server asked for a certificate of ours, and there is "
+                                      "none: set smtp_tls_cert_file and smtp_tls_key_file"));
   verified_.cert_file = client.certificate;
   verified_.key_file = client.key;
   const auto outcome = send(server, verified_);

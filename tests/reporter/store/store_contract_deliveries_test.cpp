@@ -372,7 +372,7 @@ TEST_P(StoreContractDeliveries, PendingOnesAreReadPageByPage) {
 TEST_P(StoreContractDeliveries, CountsPerDayAndState) {
   const auto store = open();
   close(*store, "2026-11-21", "a.example", {{"1"}});
-  close(*store, "2026-11-22", "a.example", {{"2"}, {"3"}, {"4"}});
+  close(*store, "2026-11-22", "a.example", {{"2"}, {"3"}, {"4"}, {"bcc:archive@b.example"}});
   auto third = store->pending_deliveries({}, 0, 100)->at(2);
   third.state = DeliveryState::expired;
   ASSERT_TRUE(store->record_attempt(third).ok());
