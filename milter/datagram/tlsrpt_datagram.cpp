@@ -40,7 +40,7 @@ constexpr auto codes = std::to_array<std::pair<std::int64_t, Outcome>>({
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-// Whether more brackets than may be are open at once in TEXT, before it ends or stops making sense.
+// Whether more brackets than may be are open at once in TEXT, which has to begin with one.
 bool opens_too_many(std::string_view text) {
   std::size_t depth = 0;
   bool in_text = false;

@@ -297,7 +297,7 @@ DeliveryOutcome SmtpSender::send(const OutgoingMail& mail) {
   Dialogue dialogue;
   dialogue.deadline = std::chrono::steady_clock::now() + timeouts_.total;
   if (!policy::is_ascii(mail.recipient)) {
-    const DeliveryOutcome greeted = greet();
+    DeliveryOutcome greeted = greet();
     if (!greeted.delivered()) return greeted;
     if (!offers_smtputf8_) {
       return permanent_outcome(url_ +

@@ -20,9 +20,9 @@ std::vector<UnsignedAddress> unsigned_addresses(const std::string& dkim_domain,
        {std::pair<std::string, std::string>("mail_from", mail_from),
         std::pair<std::string, std::string>("contact_info", contact_info)}) {
     if (is_within(address.substr(address.rfind('@') + 1), dkim_domain)) continue;
-    all.push_back({option, address,
-                   "reports are signed for " + dkim_domain + ", and " + option + " is " + address +
-                       ": recipients ignore them"});
+    std::string text = "reports are signed for ";
+    text.append(dkim_domain).append(", and ").append(option).append(" is ").append(address);
+    all.push_back({option, address, text + ": recipients ignore them"});
   }
   return all;
 }
