@@ -196,6 +196,11 @@ void Collector::forget(std::uint64_t paired) {
   is_changed_ = true;
 }
 
+void Collector::note_counted(std::uint64_t counted) {
+  join_.note_counted(counted);
+  is_changed_ = true;
+}
+
 std::vector<std::string> Collector::take_notices() {
   std::vector<std::string> notices = reader_->take_notices();
   if (std::exchange(must_tell_counted_before_, false))

@@ -4,6 +4,7 @@
 // at any instant and a new start yield the counts of an undisturbed run. One thread.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -94,8 +95,14 @@ class Collector {
   // last call; each of the others is to forget() them.
   std::vector<std::uint64_t> take_paired() { return join_.take_paired(); }
   void forget(std::uint64_t paired);
+  // Likewise those that were counted alone; each of the others is to note_counted() them.
+  std::vector<std::uint64_t> take_counted() { return join_.take_counted(); }
+  void note_counted(std::uint64_t counted);
   // Whether the log tells of datagrams, and none comes.
   bool misses_datagrams() const { return join_.misses_datagrams(); }
+  // What keeps log and datagrams apart, as DatagramJoin has it.
+  std::optional<std::chrono::minutes> stamps_off() const { return join_.stamps_off(); }
+  bool pairs_badly() const { return join_.pairs_badly(); }
 
   // take_block() failed because of the store: what was counted since the last commit is not sure.
   bool is_spoilt() const { return is_spoilt_; }

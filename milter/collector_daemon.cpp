@@ -129,19 +129,24 @@ void CollectorDaemon::hand_over_inputs() {
 bool CollectorDaemon::read_all(Instant until) {
   bool more = false;
   for (Source& source : sources_) more = read(source, until) || more;
-  if (sources_.size() > 1) share_paired();
+  if (sources_.size() > 1) share_datagrams();
   return more;
 }
 
-// A datagram that one log has the line of is no other's.
-void CollectorDaemon::share_paired() {
-  for (const Source& source : sources_) {
-    if (!source.collector) continue;
-    for (const std::uint64_t paired : source.collector->take_paired()) {
+// A datagram that one log has the line of is no other's, and none counts what one counted alone.
+void CollectorDaemon::share_datagrams() {
+  const auto tell_others = [this](const Source& source, const std::vector<std::uint64_t>& hashes,
+                                  void (Collector::*tell)(std::uint64_t)) {
+    for (const std::uint64_t hash : hashes) {
       for (const Source& other : sources_) {
-        if (&other != &source && other.collector) other.collector->forget(paired);
+        if (&other != &source && other.collector) (other.collector.get()->*tell)(hash);
       }
     }
+  };
+  for (const Source& source : sources_) {
+    if (!source.collector) continue;
+    tell_others(source, source.collector->take_paired(), &Collector::forget);
+    tell_others(source, source.collector->take_counted(), &Collector::note_counted);
   }
 }
 
@@ -154,6 +159,24 @@ void CollectorDaemon::tell_missing_datagrams(const Collector& collector) {
                      "tlsrpt_socket (smtp_tlsrpt_socket_name)? The log counts alone");
   } else {
     log_.recovered(trouble, collector.source() + ": TLSRPT datagrams come now");
+  }
+}
+
+void CollectorDaemon::tell_datagrams_apart(const Collector& collector) {
+  const std::string trouble = std::string(reporter::datagrams_apart) + collector.source();
+  if (const auto off = collector.stamps_off()) {
+    log_.trouble(trouble, collector.source() + ": its time stamps are " +
+                              std::to_string(std::chrono::abs(*off).count()) + " minutes " +
+                              (off->count() < 0 ? "behind" : "ahead of") +
+                              " the TLSRPT datagrams of the same sessions: is log_timezone right? "
+                              "Sessions count on the wrong day around midnight");
+  } else if (collector.pairs_badly()) {
+    log_.trouble(trouble, collector.source() +
+                              ": many of its TLSRPT lines find no datagram, and many datagrams no "
+                              "line: each counts as a session of its own. Does the log have all "
+                              "lines, and those of this Postfix only?");
+  } else {
+    log_.recovered(trouble, collector.source() + ": its lines find their TLSRPT datagrams now");
   }
 }
 
@@ -179,6 +202,7 @@ bool CollectorDaemon::read(Source& source, Instant until) {
     }
     log_.recovered(trouble, trouble + ": reading again");
     tell_missing_datagrams(collector);
+    tell_datagrams_apart(collector);
     if (!*more) return false;
   } while (steady_clock::now() < until);
   return true;

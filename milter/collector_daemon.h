@@ -86,8 +86,9 @@ class CollectorDaemon {
   void look_for_logs();
   std::vector<Collector*> collectors() const;
   void hand_over_inputs();
-  void share_paired();
+  void share_datagrams();
   void tell_missing_datagrams(const Collector& collector);
+  void tell_datagrams_apart(const Collector& collector);
   bool read_all(Instant until);
   bool read(Source& source, Instant until);
   bool commit_all();

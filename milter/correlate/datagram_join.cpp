@@ -15,34 +15,16 @@ using policy::Outcome;
 // behind.
 constexpr std::chrono::hours odd_stamp{1};
 constexpr std::chrono::minutes forget_interval{10};
-// A line takes a datagram that came so much later: when its wait ends, all of these have been
-// handed over, and all lines that are near to them were read.
-constexpr auto latest_datagram = datagram_wait / 2 - datagram_nearness;
 // Postfix warns right behind the line; so many others may have been logged in between.
 constexpr int max_lines_between = 256;
-
-std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
-  constexpr std::uint64_t factor = 0x9e3779b97f4a7c15U;
-  return (hash ^ value) * factor ^ ((hash ^ value) >> 29U);
-}
+// What is told of pairs is about so many of late.
+constexpr std::uint64_t balance_memory = 1000;
 
 // "relay1 postfix/smtp[331": the pid.
 std::int64_t pid_of(const LogLine& line) {
   const std::size_t bracket = line.process.rfind('[');
   if (bracket == std::string_view::npos) return 0;
   return policy::parse_number<std::int64_t>(line.process.substr(bracket + 1)).value_or(0);
-}
-
-std::chrono::seconds distance(policy::UtcSeconds a, policy::UtcSeconds b) {
-  return a < b ? b - a : a - b;
-}
-
-void unlist(std::unordered_map<std::uint64_t, std::vector<std::uint64_t>>& index, std::uint64_t key,
-            std::uint64_t number) {
-  const auto found = index.find(key);
-  if (found == index.end()) return;
-  std::erase(found->second, number);
-  if (found->second.empty()) index.erase(found);
 }
 
 }  // namespace
@@ -53,112 +35,10 @@ DatagramJoin::DatagramJoin(JoinOptions options, FilterOptions filter, SessionSin
       fact_reader_(filter_),
       next_(next) {}
 
-std::uint64_t DatagramJoin::key_of(std::int64_t pid, std::string_view domain, Outcome outcome) {
-  return mix(mix(std::hash<std::string_view>()(domain), static_cast<std::uint64_t>(pid)),
-             static_cast<std::uint64_t>(outcome));
-}
-
-std::uint64_t DatagramJoin::key_of(const Line& line) {
-  return key_of(line.pid, line.domain, line.outcome);
-}
-
-std::uint64_t DatagramJoin::key_of(const Datagram& datagram) {
-  return key_of(datagram.pid, datagram.facts.domain, datagram.facts.sessions.front().outcome);
-}
-
-// Whether both can be of one handshake; only of a failure both name the MX host.
-bool DatagramJoin::agree(const Line& line, const Datagram& datagram) {
-  const DatagramSession& session = datagram.facts.sessions.front();
-  return line.domain == datagram.facts.domain && line.outcome == session.outcome &&
-         (session.mx_ip.empty() || line.mx_ip.empty() || session.mx_ip == line.mx_ip);
-}
-
-// What lay in the socket is as old as the first line that it agrees with: a newer datagram would
-// take that line, the next one that of the newer, and in the end both would be left over.
-bool DatagramJoin::is_near(const Line& line, const Datagram& datagram) const {
-  if (datagram.was_held && !datagram.is_counted)
-    return line.at >= held_since_ && line.at <= datagram.at + datagram_nearness;
-  return distance(line.at, datagram.at) <= datagram_nearness;
-}
-
-DatagramJoin::Datagrams::iterator DatagramJoin::find_near(const Line& line) {
-  const auto listed = datagram_index_.find(key_of(line));
-  if (listed == datagram_index_.end()) return datagrams_.end();
-  for (const std::uint64_t number : listed->second) {
-    const auto datagram = datagrams_.find(number);
-    if (is_near(line, datagram->second) && agree(line, datagram->second)) return datagram;
-  }
-  return datagrams_.end();
-}
-
-// LINE was waited for in vain: what came later than its like usually does.
-DatagramJoin::Datagrams::iterator DatagramJoin::find_late(const Line& line) {
-  const auto listed = datagram_index_.find(key_of(line));
-  if (listed == datagram_index_.end()) return datagrams_.end();
-  for (const std::uint64_t number : listed->second) {
-    const auto found = datagrams_.find(number);
-    const Datagram& datagram = found->second;
-    if (datagram.is_counted || !agree(line, datagram)) continue;
-    const auto earliest = datagram.was_held ? held_since_ : datagram.at - latest_datagram;
-    if (line.at >= earliest && line.at <= datagram.at + datagram_nearness) return found;
-  }
-  return datagrams_.end();
-}
-
-// What lay in the socket came since the last stop, and its own line has been read by now.
-bool DatagramJoin::may_be_of_other_pid(const Line& line, const Datagram& datagram) const {
-  if (!is_near(line, datagram)) return false;
-  if (!datagram.was_held) return true;
-  const auto stopped = held_since_ + datagram_wait;
-  return line.at + datagram_nearness >= stopped && datagram.at + datagram_nearness < now_;
-}
-
-DatagramJoin::Datagrams::iterator DatagramJoin::find_of_other_pid(const Line& line) {
-  for (auto found = datagrams_.lower_bound(datagram_cursor_); found != datagrams_.end(); ++found) {
-    const Datagram& datagram = found->second;
-    if (!datagram.was_held && datagram.at > line.at + datagram_nearness) break;
-    if (may_be_of_other_pid(line, datagram) && agree(line, datagram)) return found;
-  }
-  return datagrams_.end();
-}
-
-DatagramJoin::Lines::iterator DatagramJoin::find_near(const Datagram& datagram) {
-  const auto listed = line_index_.find(key_of(datagram));
-  if (listed == line_index_.end()) return lines_.end();
-  for (const std::uint64_t number : listed->second) {
-    const auto line = lines_.find(number);
-    if (is_near(line->second, datagram) && agree(line->second, datagram)) return line;
-  }
-  return lines_.end();
-}
-
-// DATAGRAM was waited for in vain: a line that was counted before it came.
-DatagramJoin::Lines::iterator DatagramJoin::find_counted(const Datagram& datagram) {
-  const auto listed = line_index_.find(key_of(datagram));
-  if (listed == line_index_.end()) return lines_.end();
-  const auto earliest = datagram.was_held ? held_since_ : datagram.at - latest_datagram;
-  for (const std::uint64_t number : listed->second) {
-    const auto line = lines_.find(number);
-    if (line->second.at >= earliest && line->second.at <= datagram.at + datagram_nearness &&
-        agree(line->second, datagram))
-      return line;
-  }
-  return lines_.end();
-}
-
-// What tells DATAGRAM from others in the other collectors.
-std::uint64_t DatagramJoin::hash_of(const Datagram& datagram) {
-  return mix(key_of(datagram), static_cast<std::uint64_t>(policy::unix_seconds(datagram.at)));
-}
-
-void DatagramJoin::note_paired(const Datagram& datagram) {
-  if (!options_.is_only) paired_.push_back(hash_of(datagram));
-}
-
 // DATAGRAM has found its line.
 DatagramFacts DatagramJoin::take_out(Datagrams::iterator datagram) {
   note_paired(datagram->second);
-  unlist(datagram_index_, key_of(datagram->second), datagram->first);
+  unlist(datagram);
   DatagramFacts facts = std::move(datagram->second.facts);
   datagrams_.erase(datagram);
   return facts;
@@ -173,13 +53,14 @@ void DatagramJoin::take(std::int64_t pid, policy::UtcSeconds at, const DatagramF
   }
   Datagram fresh{pid, at, was_held, false, facts};
   if (const auto line = find_near(fresh); line != lines_.end()) {
+    note_pair(line->first, line->second, fresh);
     note_paired(fresh);
     give(line, std::move(fresh.facts));
     return;
   }
   bound_datagrams();
   const std::uint64_t number = ++last_number_;
-  datagram_index_[key_of(fresh)].push_back(number);
+  add(number, fresh);
   datagrams_.emplace_hint(datagrams_.end(), number, std::move(fresh));
 }
 
@@ -189,6 +70,7 @@ std::uint64_t DatagramJoin::tlsrpt_line(policy::UtcSeconds at, const LogLine& lo
   Line line;
   line.pid = pid_of(log);
   line.at = at;
+  line.since = at >= gap_end_ && at <= gap_end_ + line_lag ? gap_begin_ : at;
   const std::string& folded = filter_.domain(message.domain).domain;
   line.domain = folded.empty() ? std::string(message.domain) : folded;
   line.outcome = message.success ? Outcome::success : message.failure_type;
@@ -202,17 +84,31 @@ std::uint64_t DatagramJoin::tlsrpt_line(policy::UtcSeconds at, const LogLine& lo
   lines_alone_ = is_alone ? lines_alone_ + 1 : 0;
   if (is_alone) {
     bound_lines();
-    line_index_[key_of(line)].push_back(number);
+    add(number, line);
     line.is_late = line.is_brief = misses_datagrams();
     if (line.is_brief) brief_lines_.push_back(number);
-  } else if (datagram->second.is_counted) {
-    line.is_told = true;
-    erase(datagram);
   } else {
-    line.facts = take_out(datagram);
+    note_pair(number, line, datagram->second);
+    line.is_told = datagram->second.is_counted;
+    if (line.is_told) {
+      erase(datagram);
+    } else {
+      line.facts = take_out(datagram);
+    }
   }
   lines_.emplace_hint(lines_.end(), number, std::move(line));
   return number;
+}
+
+// LINE, which waited, and DATAGRAM are one session.
+void DatagramJoin::pair(Lines::iterator line, Datagrams::iterator datagram) {
+  note_pair(line->first, line->second, datagram->second);
+  if (datagram->second.is_counted) {
+    erase(datagram);
+    give_told(line);
+  } else {
+    give(line, take_out(datagram));
+  }
 }
 
 // LINE has found its datagram.
@@ -220,7 +116,7 @@ void DatagramJoin::give(Lines::iterator found, DatagramFacts facts) {
   Line& line = found->second;
   switch (line.state) {
     case LineState::open:
-      unlist(line_index_, key_of(line), found->first);
+      line_index_.remove(key_of(line), found->first);
       line.facts = std::move(facts);
       return;
     case LineState::held:
@@ -233,6 +129,26 @@ void DatagramJoin::give(Lines::iterator found, DatagramFacts facts) {
       break;
   }
   erase(found);
+}
+
+// LINE has found a datagram that was counted alone.
+void DatagramJoin::give_told(Lines::iterator found) {
+  Line& line = found->second;
+  if (line.state == LineState::open) {
+    line_index_.remove(key_of(line), found->first);
+    line.is_told = true;
+    return;
+  }
+  if (line.state == LineState::held) count_messages(line.held->session);
+  erase(found);
+}
+
+// The session itself was counted already.
+void DatagramJoin::count_messages(const Session& session) {
+  if (session.messages == 0) return;
+  Session messages = session;
+  messages.sessions = 0;
+  next_.count(messages);
 }
 
 void DatagramJoin::count(const Session& session) {
@@ -252,9 +168,7 @@ void DatagramJoin::count(const Session& session) {
     count_both(session, *line.facts);
     erase(found);
   } else if (line.is_told) {
-    Session message = session;
-    message.sessions = 0;
-    if (message.messages > 0) next_.count(message);
+    count_messages(session);
     erase(found);
   } else if (line.is_unsent) {
     next_.count(session);
@@ -303,7 +217,7 @@ void DatagramJoin::tlsrpt_not_sent(const LogLine& log) {
     Line& line = (--found)->second;
     if (line.pid != pid || line.log_host != log.host) continue;
     if (line.facts || line.is_told) return;
-    unlist(line_index_, key_of(line), found->first);
+    line_index_.remove(key_of(line), found->first);
     if (line.state == LineState::open) {
       line.is_unsent = true;
       return;
@@ -325,7 +239,12 @@ void DatagramJoin::count_without_datagram(Line& line) {
 void DatagramJoin::advance(policy::UtcSeconds at) {
   if (!options_.expects_datagrams) return;
   // A single line with a stamp of its own does not end anybody's wait.
-  const auto now = last_stamp_ == policy::UtcSeconds() ? at : std::min(at, last_stamp_);
+  const bool is_first = last_stamp_ == policy::UtcSeconds();
+  const auto now = is_first ? at : std::min(at, last_stamp_);
+  if (!is_first && at > last_stamp_ + line_lag) {
+    gap_begin_ = last_stamp_;
+    gap_end_ = at;
+  }
   last_stamp_ = at;
   move_to(now);
 }
@@ -337,6 +256,7 @@ void DatagramJoin::read_to_end(policy::UtcSeconds now) {
 void DatagramJoin::move_to(policy::UtcSeconds now) {
   if (now == now_ || (now < now_ && now + odd_stamp > now_)) return;
   now_ = now;
+  const bool agreed = pids_agree_;
   const auto is_over = [&](policy::UtcSeconds at) { return at + datagram_wait < now_; };
   for (auto next = lines_.lower_bound(line_cursor_); next != lines_.end();) {
     const auto line = next++;
@@ -344,6 +264,7 @@ void DatagramJoin::move_to(policy::UtcSeconds now) {
     line_cursor_ = line->first + 1;
     expire_line(line);
   }
+  if (agreed && !pids_agree_) pair_waiting();
   for (auto next = datagrams_.lower_bound(datagram_cursor_); next != datagrams_.end();) {
     const auto datagram = next++;
     if (!is_over(datagram->second.at)) break;
@@ -357,11 +278,14 @@ void DatagramJoin::move_to(policy::UtcSeconds now) {
 void DatagramJoin::expire_line(Lines::iterator found) {
   Line& line = found->second;
   if (line.facts || line.is_told || line.is_unsent) return;
-  auto datagram = find_late(line);
-  if (datagram == datagrams_.end()) datagram = find_of_other_pid(line);
+  auto datagram = find_far(found->first, line);
+  if (datagram == datagrams_.end()) datagram = find_of_other_pid(found->first, line);
   if (datagram != datagrams_.end()) {
-    give(found, take_out(datagram));
-  } else if (line.state == LineState::open) {
+    pair(found, datagram);
+    return;
+  }
+  note_left_over(&balance_.lines);
+  if (line.state == LineState::open) {
     line.is_late = true;
   } else {
     count_without_datagram(line);
@@ -370,13 +294,27 @@ void DatagramJoin::expire_line(Lines::iterator found) {
 
 void DatagramJoin::expire_datagram(Datagrams::iterator found) {
   Datagram& datagram = found->second;
-  if (const auto line = find_counted(datagram); line != lines_.end()) {
-    give(line, take_out(found));
+  if (datagram.is_counted) return;
+  if (const auto line = find_far(datagram); line != lines_.end()) {
+    pair(line, found);
     return;
   }
+  note_left_over(&balance_.datagrams);
+  if (!options_.is_only) counted_.push_back(hash_of(datagram));
   if (options_.counts_alone) count_alone(datagram.facts, datagram.at, nullptr);
+  become_counted(datagram);
+}
+
+void DatagramJoin::note_left_over(std::uint64_t* side) {
+  ++*side;
+  if (balance_.pairs + balance_.lines + balance_.datagrams < balance_memory) return;
+  for (std::uint64_t* each : {&balance_.pairs, &balance_.lines, &balance_.datagrams}) *each /= 2;
+}
+
+void DatagramJoin::become_counted(Datagram& datagram) {
   datagram.is_counted = true;
   ++counted_datagrams_;
+  if (datagram.was_held) --held_datagrams_;
 }
 
 void DatagramJoin::forget_old() {
@@ -422,14 +360,35 @@ void DatagramJoin::bound_datagrams() {
   }
 }
 
+void DatagramJoin::add(std::uint64_t number, const Line& line) {
+  line_index_.add(key_of(line), {number, line.pid, line.at, line.since});
+}
+
+void DatagramJoin::add(std::uint64_t number, const Datagram& datagram) {
+  datagram_index_.add(key_of(datagram), {number, datagram.pid, datagram.at, datagram.at});
+  if (datagram.is_counted) {
+    ++counted_datagrams_;
+  } else if (datagram.was_held) {
+    ++held_datagrams_;
+  }
+}
+
+void DatagramJoin::unlist(Datagrams::iterator datagram) {
+  datagram_index_.remove(key_of(datagram->second), datagram->first);
+  if (datagram->second.is_counted) {
+    --counted_datagrams_;
+  } else if (datagram->second.was_held) {
+    --held_datagrams_;
+  }
+}
+
 DatagramJoin::Lines::iterator DatagramJoin::erase(Lines::iterator line) {
-  unlist(line_index_, key_of(line->second), line->first);
+  line_index_.remove(key_of(line->second), line->first);
   return lines_.erase(line);
 }
 
 DatagramJoin::Datagrams::iterator DatagramJoin::erase(Datagrams::iterator datagram) {
-  unlist(datagram_index_, key_of(datagram->second), datagram->first);
-  if (datagram->second.is_counted) --counted_datagrams_;
+  unlist(datagram);
   return datagrams_.erase(datagram);
 }
 
@@ -520,15 +479,14 @@ void DatagramJoin::count_alone(const DatagramFacts& facts, policy::UtcSeconds at
 }
 
 void DatagramJoin::forget(std::uint64_t datagram_hash) {
-  const auto is_it = [datagram_hash](const auto& each) {
-    return hash_of(each.second) == datagram_hash;
-  };
-  const auto first_waiting = datagrams_.lower_bound(datagram_cursor_);
-  auto found = std::find_if(first_waiting, datagrams_.end(), is_it);
   // The log of the one that counts alone may lag behind this one.
-  if (found == datagrams_.end() && !options_.counts_alone)
-    found = std::find_if(datagrams_.begin(), first_waiting, is_it);
+  const auto found = find_hash(datagram_hash, !options_.counts_alone);
   if (found != datagrams_.end()) erase(found);
+}
+
+void DatagramJoin::note_counted(std::uint64_t datagram_hash) {
+  const auto found = find_hash(datagram_hash, false);
+  if (found != datagrams_.end() && !found->second.is_counted) become_counted(found->second);
 }
 
 }  // namespace tlsrpt::milter

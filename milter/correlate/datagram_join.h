@@ -4,14 +4,19 @@
 // Design, section 3, "Both sources". Postfix writes one line for each datagram that it tries to
 // send, both from the process that did the handshake. So the k-th line of a pid goes with the k-th
 // datagram of that pid; but either may be lost, and then all later ones must not be shifted.
-// Therefore a line and a datagram make a pair only where they agree in domain and result, and were
-// written within datagram_nearness; the first line takes the first datagram. What is left over:
+// Therefore a line and a datagram make a pair at once only where they agree in domain and result,
+// and are of one moment: the line's stamp at most line_lag after, or datagram_lag before, that of
+// the datagram. The first line takes the first datagram. What is left over:
 //
 //  - a line that finds no datagram within datagram_wait of log time takes one of its process that
-//    came late, or one that agrees and came in time from another pid (where Postfix runs in a
-//    container the log has other pids than the socket). Else the log alone counts;
+//    agrees, where the log's stamps explain that they are apart: nothing was logged from the one to
+//    the other, or they are whole quarters of an hour apart, and no line of the ten minutes after
+//    it is of one moment with its datagram (log_timezone is wrong, or the hour is shown twice).
+//    Else the log alone counts;
 //  - a datagram whose line has not come datagram_wait after the log was read past its arrival
-//    counts alone, on the day of its arrival;
+//    takes such a line that was counted before it came, or counts alone, on the day of its arrival;
+//  - where pairs of one moment mostly have two pids, pids are not compared: Postfix runs in a
+//    container whose log has its own. Where they mostly have one, another's is never taken;
 //  - where max_lines_alone lines came and not one datagram, Postfix sends them elsewhere: the log
 //    counts at once, until a datagram comes;
 //  - whatever was counted alone is remembered for counted_memory: where its other half comes after
@@ -32,11 +37,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "milter/correlate/domain_filter.h"
+#include "milter/correlate/pair_evidence.h"
+#include "milter/correlate/pair_index.h"
 #include "milter/correlate/session_sink.h"
 #include "milter/datagram/datagram_facts.h"
 #include "policy/result.h"
@@ -44,8 +50,10 @@
 namespace tlsrpt::milter {
 
 inline constexpr std::chrono::minutes datagram_wait{10};
-// A datagram is received, and its line written, within moments; both stamps are whole seconds.
-inline constexpr std::chrono::seconds datagram_nearness{5};
+// A process writes the line and then sends the datagram, both within a moment; whole seconds. A
+// busy syslog stamps what it gets late.
+inline constexpr std::chrono::seconds line_lag{5};
+inline constexpr std::chrono::seconds datagram_lag{2};
 inline constexpr std::chrono::hours counted_memory{24};
 // An hour of log behind us, at ten sessions a second; some 300 octets each.
 inline constexpr std::size_t max_join_lines = 50000;
@@ -53,7 +61,7 @@ inline constexpr std::size_t max_join_datagrams = 50000;
 inline constexpr std::uint64_t max_lines_alone = 1000;
 // What was counted at once for want of datagrams is remembered for so long: much longer than
 // datagram and line are apart.
-inline constexpr std::chrono::seconds brief_memory = 6 * datagram_nearness;
+inline constexpr std::chrono::seconds brief_memory = 6 * line_lag;
 
 struct JoinOptions {
   bool expects_datagrams = false;  // Without them lines are passed on at once.
@@ -82,11 +90,19 @@ class DatagramJoin final : public SessionSink {
   // Datagrams that found their line since the last call, for the other collectors to forget().
   std::vector<std::uint64_t> take_paired() { return std::exchange(paired_, {}); }
   void forget(std::uint64_t datagram_hash);
+  // Likewise those that were counted alone, for the other collectors to note_counted().
+  std::vector<std::uint64_t> take_counted() { return std::exchange(counted_, {}); }
+  void note_counted(std::uint64_t datagram_hash);
   // Whether lines do not wait any more, as no datagram comes.
   bool misses_datagrams() const {
     const bool none_waits = datagrams_.lower_bound(datagram_cursor_) == datagrams_.end();
     return lines_alone_ >= max_lines_alone && none_waits;
   }
+  // How far the log's stamps are off: whole quarters of an hour, by which the latest pairs were
+  // apart, minus being behind. None: the latest pair was of one moment, or they were too few.
+  std::optional<std::chrono::minutes> stamps_off() const;
+  // Whether many lines and many datagrams found no other half, so that sessions may count twice.
+  bool pairs_badly() const;
   // Whether few enough datagrams wait for their lines. Who can keep what comes does so until then.
   bool has_room() const { return datagrams_.size() - counted_datagrams_ < max_join_datagrams / 2; }
   // Datagrams that were given up for want of room since the last call.
@@ -134,6 +150,7 @@ class DatagramJoin final : public SessionSink {
   struct Line {
     std::int64_t pid = 0;
     policy::UtcSeconds at{};
+    policy::UtcSeconds since{};  // It may have been written as early: nothing was logged since.
     std::string domain;
     policy::Outcome outcome = policy::Outcome::success;
     std::string log_host;
@@ -157,29 +174,38 @@ class DatagramJoin final : public SessionSink {
   };
   using Lines = std::map<std::uint64_t, Line>;
   using Datagrams = std::map<std::uint64_t, Datagram>;
-  // Numbers of what has the same pid, domain and result; the oldest comes first.
-  using Index = std::unordered_map<std::uint64_t, std::vector<std::uint64_t>>;
 
-  static std::uint64_t key_of(std::int64_t pid, std::string_view domain, policy::Outcome outcome);
+  static std::uint64_t key_of(std::string_view domain, policy::Outcome outcome);
   static std::uint64_t key_of(const Line& line);
   static std::uint64_t key_of(const Datagram& datagram);
   static std::uint64_t hash_of(const Datagram& datagram);
   static bool agree(const Line& line, const Datagram& datagram);
   bool is_near(const Line& line, const Datagram& datagram) const;
-  bool may_be_of_other_pid(const Line& line, const Datagram& datagram) const;
 
   Datagrams::iterator find_near(const Line& line);
-  Datagrams::iterator find_late(const Line& line);
-  Datagrams::iterator find_of_other_pid(const Line& line);
+  Datagrams::iterator find_far(std::uint64_t number, const Line& line);
+  Datagrams::iterator find_of_other_pid(std::uint64_t number, const Line& line);
   Lines::iterator find_near(const Datagram& datagram);
-  Lines::iterator find_counted(const Datagram& datagram);
+  Lines::iterator find_far(const Datagram& datagram);
   DatagramFacts take_out(Datagrams::iterator datagram);
+  bool loses_both() const;
+  void pair_waiting();
+  void note_pair(std::uint64_t number, const Line& line, const Datagram& datagram);
   void note_paired(const Datagram& datagram);
 
+  Datagrams::iterator find_hash(std::uint64_t hash, bool counted_too);
+
+  void add(std::uint64_t number, const Line& line);
+  void add(std::uint64_t number, const Datagram& datagram);
+  void pair(Lines::iterator line, Datagrams::iterator datagram);
   void give(Lines::iterator line, DatagramFacts facts);
+  void give_told(Lines::iterator line);
+  void count_messages(const Session& session);
   void move_to(policy::UtcSeconds now);
   void expire_line(Lines::iterator line);
   void expire_datagram(Datagrams::iterator datagram);
+  void note_left_over(std::uint64_t* side);
+  void become_counted(Datagram& datagram);
   void count_without_datagram(Line& line);
   void forget_old();
   void forget_brief();
@@ -187,6 +213,7 @@ class DatagramJoin final : public SessionSink {
   void bound_datagrams();
   Lines::iterator erase(Lines::iterator line);
   Datagrams::iterator erase(Datagrams::iterator datagram);
+  void unlist(Datagrams::iterator datagram);
 
   static std::unique_ptr<Held> hold(const Session& session);
   void count_both(const Session& session, const DatagramFacts& facts);
@@ -204,8 +231,11 @@ class DatagramJoin final : public SessionSink {
   Lines lines_;
   Datagrams datagrams_;
   std::size_t counted_datagrams_ = 0;  // Of these: counted alone, and remembered.
-  Index line_index_;
-  Index datagram_index_;
+  std::size_t held_datagrams_ = 0;     // Of these: was_held, and not counted.
+  PairIndex line_index_;
+  PairIndex datagram_index_;
+  PairEvidence evidence_;
+  bool pids_agree_ = true;
   std::uint64_t last_number_ = 0;
   // What has a smaller number has been waited for in vain, or was paired.
   std::uint64_t line_cursor_ = 0;
@@ -214,10 +244,21 @@ class DatagramJoin final : public SessionSink {
   std::uint64_t lines_alone_ = 0;
   std::vector<std::uint64_t> brief_lines_;  // Numbers of those that are brief.
   policy::UtcSeconds last_stamp_{};         // Of the line before.
+  policy::UtcSeconds gap_begin_{};          // The last time that nothing was logged, for longer
+  policy::UtcSeconds gap_end_{};            // than line_lag.
   policy::UtcSeconds now_{};
   policy::UtcSeconds next_forget_{};
   policy::UtcSeconds held_since_{};  // A datagram that was held is no older.
   std::vector<std::uint64_t> paired_;
+  std::vector<std::uint64_t> counted_;
+  // In this life, for what is told.
+  std::chrono::minutes zone_offset_{};
+  unsigned zone_pairs_ = 0;  // In a row, with this offset.
+  // Of late: what came together, and what was left over.
+  struct Balance {
+    std::uint64_t pairs = 0, lines = 0, datagrams = 0;
+  };
+  Balance balance_;
   std::uint64_t dropped_ = 0;
 };
 

@@ -12,7 +12,7 @@ using policy::Outcome;
 using policy::PolicyType;
 
 // Raised whenever the layout below changes.
-constexpr std::uint64_t state_version = 3;
+constexpr std::uint64_t state_version = 4;
 // As DatagramParser has it.
 constexpr std::uint64_t max_sessions = 16;
 constexpr std::uint64_t max_texts = 4096;
@@ -84,6 +84,7 @@ class DatagramJoin::StateOf {
   void write(const Line& line) {
     writer_->number(static_cast<std::uint64_t>(line.pid));
     write_stamp(*writer_, line.at);
+    write_stamp(*writer_, line.since);
     writer_->text(line.domain);
     write_outcome(*writer_, line.outcome);
     for (const std::string* text : {&line.log_host, &line.service, &line.mx_host, &line.mx_ip})
@@ -100,6 +101,7 @@ class DatagramJoin::StateOf {
     Line line;
     line.pid = static_cast<std::int64_t>(reader_->number());
     line.at = read_stamp(*reader_);
+    line.since = read_stamp(*reader_);
     line.domain = reader_->text();
     line.outcome = read_outcome(*reader_);
     for (std::string* text : {&line.log_host, &line.service, &line.mx_host, &line.mx_ip})
@@ -198,10 +200,14 @@ class DatagramJoin::StateOf {
 std::string DatagramJoin::state(policy::UtcSeconds alive) const {
   StateWriter writer;
   writer.number(state_version);
-  for (const policy::UtcSeconds at : {alive, last_stamp_, now_, next_forget_})
+  for (const policy::UtcSeconds at : {alive, last_stamp_, gap_begin_, gap_end_, now_, next_forget_})
     write_stamp(writer, at);
   for (const std::uint64_t number : {last_number_, line_cursor_, datagram_cursor_})
     writer.number(number);
+  writer.flag(pids_agree_);
+  for (const std::uint64_t number : {balance_.pairs, balance_.lines, balance_.datagrams})
+    writer.number(number);
+  evidence_.write(writer);
   StateOf part(&writer);
   writer.number(lines_.size());
   for (const auto& [number, line] : lines_) {
@@ -219,13 +225,17 @@ std::string DatagramJoin::state(policy::UtcSeconds alive) const {
 void DatagramJoin::clear() {
   lines_.clear();
   datagrams_.clear();
-  counted_datagrams_ = 0;
+  counted_datagrams_ = held_datagrams_ = 0;
   line_index_.clear();
   datagram_index_.clear();
+  evidence_.clear();
+  pids_agree_ = true;
+  balance_ = {};
+  zone_pairs_ = 0;
   brief_lines_.clear();
   lines_alone_ = 0;
   last_number_ = line_cursor_ = datagram_cursor_ = 0;
-  held_since_ = last_stamp_ = now_ = next_forget_ = {};
+  held_since_ = last_stamp_ = gap_begin_ = gap_end_ = now_ = next_forget_ = {};
 }
 
 // Datagrams were expected when the state was written, and are no more: nobody waits any longer.
@@ -241,26 +251,41 @@ policy::Status DatagramJoin::restore(std::string_view octets) {
   StateReader reader(octets);
   if (reader.number() != state_version)
     return policy::Error(policy::Errc::syntax, "pending datagrams of another version");
-  for (policy::UtcSeconds* at : {&held_since_, &last_stamp_, &now_, &next_forget_})
+  for (policy::UtcSeconds* at :
+       {&held_since_, &last_stamp_, &gap_begin_, &gap_end_, &now_, &next_forget_})
     *at = read_stamp(reader);
   held_since_ -= datagram_wait;
   for (std::uint64_t* number : {&last_number_, &line_cursor_, &datagram_cursor_})
     *number = reader.number();
+  pids_agree_ = reader.flag();
+  for (std::uint64_t* number : {&balance_.pairs, &balance_.lines, &balance_.datagrams})
+    *number = reader.number();
+  evidence_.read(reader);
   StateOf part(&reader, &fact_reader_);
+  std::uint64_t last = 0;
+  bool in_order = true;
+  const auto is_next = [&](std::uint64_t number) {
+    in_order = in_order && number > last && number <= last_number_;
+    last = number;
+    return in_order;
+  };
   for (std::uint64_t left = reader.count(max_join_lines); left > 0 && reader.ok(); --left) {
     const std::uint64_t number = reader.number();
-    const auto [line, is_new] = lines_.emplace(number, part.read_line());
-    if (is_new && !line->second.facts && !line->second.is_told && !line->second.is_unsent)
-      line_index_[key_of(line->second)].push_back(number);
-    if (is_new && line->second.is_brief) brief_lines_.push_back(number);
+    Line line = part.read_line();
+    if (!is_next(number)) break;
+    if (!line.facts && !line.is_told && !line.is_unsent) add(number, line);
+    if (line.is_brief) brief_lines_.push_back(number);
+    lines_.emplace_hint(lines_.end(), number, std::move(line));
   }
+  last = 0;
   for (std::uint64_t left = reader.count(max_join_datagrams); left > 0 && reader.ok(); --left) {
     const std::uint64_t number = reader.number();
-    const auto [datagram, is_new] = datagrams_.emplace(number, part.read_datagram());
-    if (is_new) datagram_index_[key_of(datagram->second)].push_back(number);
-    if (is_new && datagram->second.is_counted) ++counted_datagrams_;
+    Datagram datagram = part.read_datagram();
+    if (!is_next(number)) break;
+    add(number, datagram);
+    datagrams_.emplace_hint(datagrams_.end(), number, std::move(datagram));
   }
-  if (reader.ok() && reader.at_end()) {
+  if (reader.ok() && reader.at_end() && in_order) {
     if (!options_.expects_datagrams) settle_all();
     return policy::Unit();
   }

@@ -138,6 +138,7 @@ void gather_store(const Settings& settings, CheckFacts* facts) {
     for (const CollectorTrouble& each : *troubles) {
       if (each.until) continue;
       if (each.name.starts_with(missing_datagrams)) facts->missing_datagrams.push_back(each.text);
+      if (each.name.starts_with(datagrams_apart)) facts->datagrams_apart.push_back(each.text);
       if (each.name == tlsrpt_socket_trouble || each.name == tlsrpt_socket_removed)
         facts->socket_troubles.push_back(each.text);
     }

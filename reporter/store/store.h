@@ -282,6 +282,8 @@ struct CollectorTrouble {
 
 // Begins the name of a trouble: the log tells of TLSRPT datagrams that do not come.
 inline constexpr std::string_view missing_datagrams = "no datagrams for ";
+// Likewise: lines and datagrams of the same sessions do not find each other, or at other times.
+inline constexpr std::string_view datagrams_apart = "datagrams apart from ";
 
 class Store {
  public:

@@ -19,16 +19,6 @@ const std::string both_expired =
     "22 a.example mx.a.example[198.51.100.1] certificate-expired both no-policy-found:a.example "
     "helo=mta.a.example from=192.0.2.25";
 
-// The lines of one handshake and its delivery. Of a failure Postfix reports before the summary.
-void log_session(JoinWorld& world, int seconds, int pid = 7, bool success = true,
-                 const std::string& domain = "a.example") {
-  const auto established = established_line(pid, domain, success);
-  if (success) world.line(seconds, established);
-  world.line(seconds, tlsrpt_line(pid, domain, success));
-  if (!success) world.line(seconds, established);
-  world.line(seconds, delivery_line(pid, domain, success));
-}
-
 TEST(DatagramJoin, WhicheverComesFirstMakesOneSessionOfBoth) {
   JoinWorld first;
   first.datagram(0, 7, success_datagram("A.example"));

@@ -148,4 +148,14 @@ inline std::string delivery_line(int pid, const std::string& domain, bool succes
                   : ", dsn=4.7.5, status=deferred (Server certificate not verified)");
 }
 
+// The lines of one handshake and its delivery. Of a failure Postfix reports before the summary.
+inline void log_session(JoinWorld& world, int seconds, int pid = 7, bool success = true,
+                        const std::string& domain = "a.example") {
+  const auto established = established_line(pid, domain, success);
+  if (success) world.line(seconds, established);
+  world.line(seconds, tlsrpt_line(pid, domain, success));
+  if (!success) world.line(seconds, established);
+  world.line(seconds, delivery_line(pid, domain, success));
+}
+
 }  // namespace tlsrpt::milter

@@ -1,0 +1,203 @@
+#include <algorithm>
+#include <chrono>
+#include <functional>
+
+#include "milter/correlate/datagram_join.h"
+
+namespace tlsrpt::milter {
+namespace {
+
+using policy::Outcome;
+
+// What differences between time zones, and between summer and winter, are multiples of; the
+// largest of them.
+using Quarters = std::chrono::duration<std::int64_t, std::ratio<15 * 60>>;
+constexpr std::chrono::hours max_zone_offset{26};
+// So many pairs in a row tell of a wrong time zone.
+constexpr unsigned enough_zone_pairs = 3;
+// So many left over on both sides are many; and so many, one of twenty pairs, are enough to tell
+// that now lines get lost and now datagrams.
+constexpr std::uint64_t many_left_over = 20;
+constexpr std::uint64_t some_left_over = 5;
+
+std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
+  constexpr std::uint64_t factor = 0x9e3779b97f4a7c15U;
+  return (hash ^ value) * factor ^ ((hash ^ value) >> 29U);
+}
+
+// By how many quarters of an hour LINE and DATAGRAM are apart, within a moment; none: not by whole
+// ones.
+std::optional<Quarters> zone_offset(policy::UtcSeconds line, policy::UtcSeconds datagram) {
+  const auto apart = line - datagram + datagram_lag;
+  const auto offset = std::chrono::floor<Quarters>(apart);
+  if (apart - offset > line_lag + datagram_lag || offset == offset.zero() ||
+      std::chrono::abs(offset) > max_zone_offset)
+    return std::nullopt;
+  return offset;
+}
+
+}  // namespace
+
+std::uint64_t DatagramJoin::key_of(std::string_view domain, Outcome outcome) {
+  return mix(std::hash<std::string_view>()(domain), static_cast<std::uint64_t>(outcome));
+}
+
+std::uint64_t DatagramJoin::key_of(const Line& line) { return key_of(line.domain, line.outcome); }
+
+std::uint64_t DatagramJoin::key_of(const Datagram& datagram) {
+  return key_of(datagram.facts.domain, datagram.facts.sessions.front().outcome);
+}
+
+// Whether both can be of one handshake; only of a failure both name the MX host.
+bool DatagramJoin::agree(const Line& line, const Datagram& datagram) {
+  const DatagramSession& session = datagram.facts.sessions.front();
+  return line.domain == datagram.facts.domain && line.outcome == session.outcome &&
+         (session.mx_ip.empty() || line.mx_ip.empty() || session.mx_ip == line.mx_ip);
+}
+
+// What lay in the socket is as old as the first line that it agrees with: a newer datagram would
+// take that line, the next one that of the newer, and in the end both would be left over.
+bool DatagramJoin::is_near(const Line& line, const Datagram& datagram) const {
+  const auto earliest =
+      datagram.was_held && !datagram.is_counted ? held_since_ : datagram.at - datagram_lag;
+  return line.at >= earliest && line.at <= datagram.at + line_lag;
+}
+
+DatagramJoin::Datagrams::iterator DatagramJoin::find_near(const Line& line) {
+  auto best = datagrams_.end();
+  for (const auto& entry : datagram_index_.from(key_of(line), line.at - line_lag)) {
+    if (entry.at > line.at + datagram_lag && held_datagrams_ == 0) break;
+    if (entry.pid != line.pid && (pids_agree_ || best != datagrams_.end())) continue;
+    const auto found = datagrams_.find(entry.number);
+    if (!is_near(line, found->second) || !agree(line, found->second)) continue;
+    best = found;
+    if (entry.pid == line.pid) break;
+  }
+  return best;
+}
+
+DatagramJoin::Lines::iterator DatagramJoin::find_near(const Datagram& datagram) {
+  auto best = lines_.end();
+  const auto earliest = datagram.was_held ? held_since_ : datagram.at - datagram_lag;
+  for (const auto& entry : line_index_.from(key_of(datagram), earliest)) {
+    if (entry.at > datagram.at + line_lag) break;
+    if (entry.pid != datagram.pid && (pids_agree_ || best != lines_.end())) continue;
+    const auto found = lines_.find(entry.number);
+    if (!is_near(found->second, datagram) || !agree(found->second, datagram)) continue;
+    best = found;
+    if (entry.pid == datagram.pid) break;
+  }
+  return best;
+}
+
+// LINE was waited for in vain: why it and its datagram may have different stamps.
+DatagramJoin::Datagrams::iterator DatagramJoin::find_far(std::uint64_t number, const Line& line) {
+  const bool has_right_stamp = evidence_.stamps_agree(number, line.at);
+  const policy::UtcSeconds since = loses_both() ? line.at : line.since;
+  for (const auto& entry : datagram_index_.all(key_of(line))) {
+    if (pids_agree_ && entry.pid != line.pid) continue;
+    const auto found = datagrams_.find(entry.number);
+    const Datagram& datagram = found->second;
+    const bool may_be = is_near(line, datagram) ||
+                        (entry.at >= since - line_lag && entry.at <= line.at + datagram_lag) ||
+                        (!has_right_stamp && zone_offset(line.at, entry.at));
+    if (may_be && agree(line, datagram)) return found;
+  }
+  return datagrams_.end();
+}
+
+// DATAGRAM was waited for in vain: a line that was counted before it came.
+DatagramJoin::Lines::iterator DatagramJoin::find_far(const Datagram& datagram) {
+  const bool is_sure = !loses_both();
+  for (const auto& entry : line_index_.all(key_of(datagram))) {
+    if (pids_agree_ && entry.pid != datagram.pid) continue;
+    const policy::UtcSeconds since = is_sure ? entry.since : entry.at;
+    const bool is_late = datagram.at >= since - line_lag && datagram.at <= entry.at + datagram_lag;
+    if (!is_late && !zone_offset(entry.at, datagram.at)) continue;
+    const auto found = lines_.find(entry.number);
+    if (!is_late && evidence_.stamps_agree(entry.number, entry.at)) continue;
+    if (agree(found->second, datagram)) return found;
+  }
+  return lines_.end();
+}
+
+// Line NUMBER was waited for in vain, and no datagram of its pid will do.
+DatagramJoin::Datagrams::iterator DatagramJoin::find_of_other_pid(std::uint64_t number,
+                                                                  const Line& line) {
+  if (!pids_agree_) return datagrams_.end();  // Then they were looked at.
+  for (const auto& entry : datagram_index_.from(key_of(line), line.at - line_lag)) {
+    if (entry.at > line.at + datagram_lag && held_datagrams_ == 0) break;
+    const auto found = datagrams_.find(entry.number);
+    const Datagram& datagram = found->second;
+    if (!is_near(line, datagram) || !agree(line, datagram)) continue;
+    // What lay in the socket came since the last stop, and its own line has been read by then.
+    if (datagram.was_held && !datagram.is_counted &&
+        (line.at + line_lag < held_since_ + datagram_wait || now_ <= datagram.at + line_lag))
+      continue;
+    evidence_.add(number, line.at, false);
+    pids_agree_ = evidence_.pids_agree(line.at);
+    return pids_agree_ ? datagrams_.end() : found;
+  }
+  return datagrams_.end();
+}
+
+// Pids are no longer compared: what waits finds each other in its order.
+void DatagramJoin::pair_waiting() {
+  for (auto next = lines_.lower_bound(line_cursor_); next != lines_.end();) {
+    const auto line = next++;
+    if (line->second.facts || line->second.is_told || line->second.is_unsent) continue;
+    if (const auto datagram = find_near(line->second); datagram != datagrams_.end())
+      pair(line, datagram);
+  }
+}
+
+// Line NUMBER and DATAGRAM are one session.
+void DatagramJoin::note_pair(std::uint64_t number, const Line& line, const Datagram& datagram) {
+  ++balance_.pairs;
+  if (is_near(line, datagram)) {
+    evidence_.add(number, line.at, line.pid == datagram.pid);
+    if (!pids_agree_) pids_agree_ = evidence_.pids_agree(line.at);
+    zone_pairs_ = 0;
+  } else if (const auto offset = zone_offset(line.at, datagram.at)) {
+    zone_pairs_ = *offset == zone_offset_ ? zone_pairs_ + 1 : 1;
+    zone_offset_ = *offset;
+  }
+}
+
+std::optional<std::chrono::minutes> DatagramJoin::stamps_off() const {
+  if (zone_pairs_ < enough_zone_pairs) return std::nullopt;
+  return zone_offset_;
+}
+
+// Whether what is left over on both sides is rather of two sessions than of one with a late line.
+bool DatagramJoin::loses_both() const {
+  const std::uint64_t left_over = std::min(balance_.lines, balance_.datagrams);
+  return left_over >= some_left_over && left_over >= balance_.pairs / 20;
+}
+
+bool DatagramJoin::pairs_badly() const {
+  const std::uint64_t left_over = std::min(balance_.lines, balance_.datagrams);
+  return left_over >= many_left_over && left_over >= balance_.pairs / 10;
+}
+
+// What tells DATAGRAM from others in the other collectors.
+std::uint64_t DatagramJoin::hash_of(const Datagram& datagram) {
+  return mix(mix(key_of(datagram), static_cast<std::uint64_t>(datagram.pid)),
+             static_cast<std::uint64_t>(policy::unix_seconds(datagram.at)));
+}
+
+void DatagramJoin::note_paired(const Datagram& datagram) {
+  if (!options_.is_only) paired_.push_back(hash_of(datagram));
+}
+
+// The datagram with this hash that waits, or else, where COUNTED_TOO, that was counted.
+DatagramJoin::Datagrams::iterator DatagramJoin::find_hash(std::uint64_t hash, bool counted_too) {
+  const auto is_it = [hash](const auto& each) { return hash_of(each.second) == hash; };
+  const auto first_waiting = datagrams_.lower_bound(datagram_cursor_);
+  const auto found = std::find_if(first_waiting, datagrams_.end(), is_it);
+  if (found != datagrams_.end() || !counted_too) return found;
+  const auto counted = std::find_if(datagrams_.begin(), first_waiting, is_it);
+  return counted == first_waiting ? datagrams_.end() : counted;
+}
+
+}  // namespace tlsrpt::milter

@@ -1,0 +1,51 @@
+// PairEvidence: what the pairs of late tell of stamps and pids, for DatagramJoin.
+//
+// Minute by minute of the log it counts the lines that found a datagram of their moment: by their
+// pid, or only by that of another process. From it follows, for the surroundings of one line,
+//
+//  - whether pids of log and datagrams are the same: where most pairs have two, Postfix runs in a
+//    container whose log has its own;
+//  - whether stamps are: a log that is read with a wrong time zone, or that shows an hour twice,
+//  has
+//    no line that finds a datagram of its moment.
+//
+// Bounded: the last max_minutes. One thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+
+#include "milter/correlate/state_codec.h"
+#include "policy/utc_day.h"
+
+namespace tlsrpt::milter {
+
+class PairEvidence {
+ public:
+  // Twice as long as a line waits, and once more for an hour that is shown twice.
+  static constexpr std::size_t max_minutes = 100;
+
+  // Line NUMBER, stamped AT, found a datagram of its moment; by its pid, or by another.
+  void add(std::uint64_t number, policy::UtcSeconds at, bool same_pid);
+  // Whether at least half of the pairs that are near AT have one pid, or there is none.
+  bool pids_agree(policy::UtcSeconds at) const;
+  // Whether, in the ten minutes after line NUMBER, stamped AT, some line found a datagram of its
+  // moment.
+  bool stamps_agree(std::uint64_t number, policy::UtcSeconds at) const;
+
+  void clear() { minutes_.clear(); }
+  void write(StateWriter& writer) const;
+  void read(StateReader& reader);
+
+ private:
+  struct Minute {
+    policy::UtcSeconds begin{};
+    std::uint64_t last_line = 0;
+    std::uint64_t same_pid = 0;
+    std::uint64_t other_pid = 0;
+  };
+  std::deque<Minute> minutes_;  // In the order in which they began.
+};
+
+}  // namespace tlsrpt::milter

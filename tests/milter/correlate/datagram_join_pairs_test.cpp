@@ -1,0 +1,217 @@
+// What makes a pair where stamps or pids of log and datagrams differ (design, section 3, "Both
+// sources"): each session counts once.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+#include "tests/milter/correlate/join_world.h"
+
+namespace tlsrpt::milter {
+namespace {
+
+constexpr int hour = 3600;
+
+// How many were counted, by source: "both", "log", "datagram".
+std::map<std::string, int> by_source(const JoinWorld& world) {
+  std::map<std::string, int> found;
+  for (const std::string& seen : world.sink.seen) {
+    for (const char* source : {" both", " log", " datagram"}) {
+      if (seen.find(source) != std::string::npos) ++found[source + 1];
+    }
+  }
+  return found;
+}
+
+using Sources = std::map<std::string, int>;
+
+struct Site {
+  int log_offset = 0;  // Of the log's stamps.
+  int pid_offset = 0;  // Of the datagrams' pids.
+  int seconds_between = 2;
+  int processes = 3;
+  unsigned lost_lines = 0;  // Percent.
+  unsigned lost_datagrams = 0;
+};
+
+// SESSIONS of SITE from second BEGIN on, each datagram before its line; how many have either.
+int play(JoinWorld& world, const Site& site, int begin, int sessions) {
+  std::mt19937 random(7);  // NOLINT(cert-msc51-cpp): the same at each run.
+  int visible = 0;
+  for (int i = 0; i < sessions; ++i) {
+    const int at = begin + i * site.seconds_between;
+    const int pid = 7 + i % site.processes;
+    const bool has_datagram = random() % 100 >= site.lost_datagrams;
+    const bool has_line = random() % 100 >= site.lost_lines;
+    if (has_datagram) world.datagram(at, pid + site.pid_offset, success_datagram("a.example"));
+    if (has_line) log_session(world, at + site.log_offset, pid);
+    if (has_datagram || has_line) ++visible;
+  }
+  return visible;
+}
+
+TEST(DatagramJoinPairs, AWrongTimeZoneCountsNothingTwice) {
+  for (const int offset : {-26 * hour, -12 * hour, -hour, -900, 900, hour, 13 * hour}) {
+    JoinWorld world;
+    play(world, {.log_offset = offset}, 0, 1000);
+    EXPECT_EQ(world.join().stamps_off(), std::chrono::minutes(offset / 60)) << offset;
+    world.end(30 * hour).end(60 * hour);
+    EXPECT_EQ(world.sink.seen.size(), 1000U) << offset;
+    EXPECT_EQ(world.sink.messages, 1000U) << offset;
+    EXPECT_FALSE(world.join().pairs_badly()) << offset;
+  }
+}
+
+TEST(DatagramJoinPairs, AWrongTimeZoneOfASiteWithLittleMailNeither) {
+  JoinWorld world;
+  play(world, {.log_offset = -hour, .seconds_between = 700, .processes = 1}, 0, 100);
+  world.end(30 * hour).end(60 * hour);
+  EXPECT_EQ(world.sink.seen.size(), 100U);
+}
+
+TEST(DatagramJoinPairs, WhereTheZoneIsRightQuartersOfAnHourMeanNothing) {
+  JoinWorld world;
+  // Each quarter of an hour: one without datagram, one without line, by the same process.
+  for (int i = 0; i < 20; ++i) {
+    const int at = i * 900;
+    if (i % 2 == 0) log_session(world, at);
+    if (i % 2 == 1) world.datagram(at, 7, success_datagram("a.example"));
+    play(world, {}, at + 20, 10);
+  }
+  world.end(10 * hour);
+  EXPECT_EQ(by_source(world), (Sources{{"both", 200}, {"log", 10}, {"datagram", 10}}));
+  EXPECT_FALSE(world.join().stamps_off());
+}
+
+// Summer time ends, the log has no offsets, and between the two passes of the hour is so little
+// that nobody sees it.
+TEST(DatagramJoinPairs, AnHourThatIsShownTwiceCountsNothingTwice) {
+  JoinWorld world;
+  for (const int seconds : {0, 600, 1200, 1800}) {
+    world.datagram(seconds, 7, success_datagram("a.example"));
+    log_session(world, seconds);
+  }
+  for (const int seconds : {5500, 5600, 6600, 7100}) {
+    world.datagram(seconds, 7, success_datagram("a.example"));
+    log_session(world, seconds - hour);
+  }
+  for (const int seconds : {7300, 7900, 8500}) {
+    world.datagram(seconds, 7, success_datagram("a.example"));
+    log_session(world, seconds);
+  }
+  world.end(10 * hour);
+  EXPECT_EQ(by_source(world), (Sources{{"both", 11}}));
+}
+
+TEST(DatagramJoinPairs, ALogThatStoodStillIsStampedAtItsEnd) {
+  for (const int standstill : {6, 40, 400, 2000}) {
+    JoinWorld world;
+    play(world, {}, 0, 50);
+    for (int i = 0; i < standstill; i += 2)
+      world.datagram(100 + i, 7 + i % 3, success_datagram("a.example"));
+    for (int i = 0; i < standstill; i += 2) log_session(world, 100 + standstill, 7 + i % 3);
+    play(world, {}, 102 + standstill, 500);
+    world.end(10 * hour);
+    EXPECT_EQ(world.sink.seen.size(), 550U + unsigned(standstill) / 2) << standstill;
+    EXPECT_EQ(world.sink.messages, 550U + unsigned(standstill) / 2) << standstill;
+    // What waited longer than ten minutes was counted by its datagram.
+    EXPECT_EQ(by_source(world)["both"], standstill < 600 ? 550 + standstill / 2 : 850);
+  }
+}
+
+TEST(DatagramJoinPairs, AStandstillThatNobodyWaitedForCountsNothingTwice) {
+  JoinWorld world;
+  play(world, {}, 0, 50);
+  for (int i = 0; i < 30; ++i) world.datagram(200 + i, 7, success_datagram("a.example"));
+  world.end(1000);  // Counted alone.
+  EXPECT_EQ(by_source(world), (Sources{{"both", 50}, {"datagram", 30}}));
+  for (int i = 0; i < 30; ++i) log_session(world, 1200, 7);
+  world.end(10 * hour);
+  EXPECT_EQ(by_source(world), (Sources{{"both", 50}, {"datagram", 30}}));
+  EXPECT_EQ(world.sink.messages, 80U);
+}
+
+TEST(DatagramJoinPairs, LinesAndDatagramsThatAreLostAtOnceStayTwoSessions) {
+  // So far apart that moments do not overlap.
+  for (const int processes : {3, 40}) {
+    JoinWorld world;
+    const Site site{
+        .seconds_between = 9, .processes = processes, .lost_lines = 20, .lost_datagrams = 20};
+    const int visible = play(world, site, 0, 480);
+    world.end(30 * hour).end(60 * hour);
+    EXPECT_EQ(world.sink.seen.size(), unsigned(visible)) << processes;
+    EXPECT_TRUE(world.join().pairs_badly()) << processes;
+  }
+}
+
+TEST(DatagramJoinPairs, LossesOfABusySiteMakeFewOfThemOne) {
+  JoinWorld world;
+  const Site site{.seconds_between = 1, .processes = 40, .lost_lines = 20, .lost_datagrams = 20};
+  const int visible = play(world, site, 0, 480);
+  world.end(30 * hour).end(60 * hour);
+  EXPECT_EQ(world.sink.seen.size(), unsigned(visible));
+}
+
+TEST(DatagramJoinPairs, OtherPidsAllAlongMakePairsByMoment) {
+  JoinWorld world;
+  play(world, {.pid_offset = 4000}, 0, 1000);
+  world.end(10 * hour);
+  EXPECT_EQ(by_source(world), (Sources{{"both", 1000}}));
+}
+
+TEST(DatagramJoinPairs, OtherPidsOfALogThatIsLateAreKnownFromTheDatagramsBefore) {
+  JoinWorld world;
+  for (int i = 0; i < 20; ++i) world.datagram(2 * i, 4007, success_datagram("a.example"));
+  world.end(1300);  // Counted alone.
+  for (int i = 0; i < 20; ++i) log_session(world, 2 * i, 7);
+  world.end(2000);
+  EXPECT_EQ(by_source(world), (Sources{{"datagram", 20}}));
+  EXPECT_EQ(world.sink.messages, 20U);
+  // From now on it is known.
+  ASSERT_TRUE(world.restart(2000));
+  play(world, {.pid_offset = 4000}, 3000, 20);
+  EXPECT_EQ(by_source(world), (Sources{{"datagram", 20}, {"both", 20}}));
+}
+
+TEST(DatagramJoinPairs, AfterAMoveIntoAContainerPidsAreNotCompared) {
+  JoinWorld world;
+  play(world, {}, 0, 300);
+  play(world, {.pid_offset = 4000}, 2 * hour, 300);
+  world.end(10 * hour);
+  EXPECT_EQ(by_source(world), (Sources{{"both", 600}}));
+  // And back.
+  play(world, {}, 12 * hour, 300);
+  world.datagram(12 * hour + 700, 4007, success_datagram("a.example"));
+  log_session(world, 12 * hour + 700);
+  world.end(30 * hour);
+  EXPECT_EQ(by_source(world), (Sources{{"both", 900}, {"log", 1}, {"datagram", 1}}));
+}
+
+TEST(DatagramJoinPairs, LinesOfAnotherHostTakeNoDatagramOfOurs) {
+  JoinWorld world;
+  play(world, {}, 0, 100);
+  world.datagram(201, 7, success_datagram("a.example"));  // Its line is lost.
+  log_session(world, 201, 4711);                          // By a relay that sends none to us.
+  play(world, {}, 203, 600);
+  world.end(10 * hour);
+  EXPECT_EQ(by_source(world), (Sources{{"both", 700}, {"log", 1}, {"datagram", 1}}));
+}
+
+TEST(DatagramJoinPairs, WhatTheFirstLogCountedAloneASecondOneDoesNotCountAgain) {
+  JoinWorld first({true, true, true, false, "relay1"});
+  JoinOptions options{true, true, false, false, "relay1"};
+  JoinWorld second(options);
+  for (JoinWorld* world : {&first, &second}) world->datagram(0, 7, success_datagram("a.example"));
+  first.end(700);
+  EXPECT_EQ(first.sink.seen.size(), 1U);
+  for (const std::uint64_t counted : first.join().take_counted())
+    second.join().note_counted(counted);
+  EXPECT_TRUE(first.join().take_counted().empty());
+  log_session(second, 0);  // It is read ten minutes behind the first.
+  second.end(2000);
+  EXPECT_EQ(second.sink.seen.size(), 0U);
+  EXPECT_EQ(second.sink.messages, 1U);
+}
+
+}  // namespace
+}  // namespace tlsrpt::milter

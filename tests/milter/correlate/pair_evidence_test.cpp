@@ -1,0 +1,58 @@
+#include "milter/correlate/pair_evidence.h"
+
+#include <gtest/gtest.h>
+
+namespace tlsrpt::milter {
+namespace {
+
+policy::UtcSeconds at(int seconds) { return policy::from_unix_seconds(1'200'000 + seconds); }
+
+TEST(PairEvidence, PidsAgreeWhereMostPairsAroundHaveOne) {
+  PairEvidence evidence;
+  EXPECT_TRUE(evidence.pids_agree(at(0)));
+  evidence.add(1, at(0), false);
+  EXPECT_FALSE(evidence.pids_agree(at(0)));
+  evidence.add(2, at(30), true);
+  EXPECT_TRUE(evidence.pids_agree(at(0)));
+  evidence.add(3, at(60), false);
+  EXPECT_FALSE(evidence.pids_agree(at(0)));
+  // Ten minutes away in either direction, and what is farther does not matter.
+  EXPECT_FALSE(evidence.pids_agree(at(600)));
+  EXPECT_TRUE(evidence.pids_agree(at(1300)));
+  EXPECT_TRUE(evidence.pids_agree(at(-700)));
+}
+
+TEST(PairEvidence, StampsAgreeWhereALaterLineSoonFoundItsDatagram) {
+  PairEvidence evidence;
+  evidence.add(10, at(300), true);
+  EXPECT_TRUE(evidence.stamps_agree(9, at(0)));
+  EXPECT_TRUE(evidence.stamps_agree(9, at(300)));
+  EXPECT_FALSE(evidence.stamps_agree(10, at(0)));  // In an hour that is shown twice: before it.
+  EXPECT_FALSE(evidence.stamps_agree(9, at(-301)));
+  EXPECT_FALSE(evidence.stamps_agree(9, at(360)));
+}
+
+TEST(PairEvidence, KeepsTheLastMinutesOverARestart) {
+  PairEvidence evidence;
+  const int minutes = static_cast<int>(PairEvidence::max_minutes) + 1;
+  for (int minute = 0; minute < minutes; ++minute)
+    evidence.add(std::uint64_t(minute) + 1, at(60 * minute), minute > 0);
+  EXPECT_TRUE(evidence.pids_agree(at(-600)));  // The first one is forgotten.
+  StateWriter writer;
+  evidence.write(writer);
+  const std::string octets = writer.take();
+  PairEvidence restored;
+  StateReader reader(octets);
+  restored.read(reader);
+  EXPECT_TRUE(reader.ok() && reader.at_end());
+  EXPECT_TRUE(restored.stamps_agree(99, at(60 * (minutes - 1))));
+  EXPECT_FALSE(restored.stamps_agree(0, at(-660)));
+  StateWriter again;
+  restored.write(again);
+  EXPECT_EQ(again.take(), octets);
+  restored.clear();
+  EXPECT_FALSE(restored.stamps_agree(0, at(60)));
+}
+
+}  // namespace
+}  // namespace tlsrpt::milter

@@ -1,0 +1,36 @@
+#include "milter/correlate/pair_index.h"
+
+#include <gtest/gtest.h>
+
+namespace tlsrpt::milter {
+namespace {
+
+policy::UtcSeconds at(int seconds) { return policy::from_unix_seconds(1'000'000 + seconds); }
+
+std::vector<std::uint64_t> numbers(std::span<const PairIndex::Entry> entries) {
+  std::vector<std::uint64_t> found;
+  for (const auto& entry : entries) found.push_back(entry.number);
+  return found;
+}
+
+TEST(PairIndex, KeepsTheOrderUnderEachKey) {
+  PairIndex index;
+  for (const int number : {1, 2, 4, 7}) index.add(5, {std::uint64_t(number), 1, at(number), {}});
+  index.add(6, {3, 1, at(3), {}});
+  EXPECT_EQ(numbers(index.all(5)), (std::vector<std::uint64_t>{1, 2, 4, 7}));
+  EXPECT_EQ(numbers(index.from(5, at(2))), (std::vector<std::uint64_t>{2, 4, 7}));
+  EXPECT_EQ(numbers(index.from(5, at(5))), (std::vector<std::uint64_t>{7}));
+  EXPECT_TRUE(index.from(5, at(8)).empty());
+  EXPECT_TRUE(index.all(7).empty());
+  index.remove(5, 4);
+  index.remove(5, 3);  // It is under another key.
+  index.remove(9, 1);
+  EXPECT_EQ(numbers(index.all(5)), (std::vector<std::uint64_t>{1, 2, 7}));
+  index.remove(6, 3);
+  EXPECT_TRUE(index.all(6).empty());
+  index.clear();
+  EXPECT_TRUE(index.all(5).empty());
+}
+
+}  // namespace
+}  // namespace tlsrpt::milter
