@@ -128,8 +128,10 @@ void CollectorDaemon::hand_over_inputs() {
 // Whether some log has more to read.
 bool CollectorDaemon::read_all(Instant until) {
   bool more = false;
-  for (Source& source : sources_) more = read(source, until) || more;
-  if (sources_.size() > 1) share_datagrams();
+  for (Source& source : sources_) {
+    more = read(source, until) || more;
+    if (sources_.size() > 1) share_datagrams();
+  }
   return more;
 }
 

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -11,7 +12,9 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <optional>
 #include <system_error>
 #include <type_traits>
 
@@ -24,10 +27,32 @@ namespace {
 using policy::Errc;
 using policy::Error;
 
-constexpr std::uint64_t layout_magic = 0x544c535250544c32;
+constexpr std::uint64_t layout_magic = 0x544c535250544c33;
 // In msg_len: the kernel has not put a datagram there.
 constexpr unsigned not_received = 0xFFFFFFFF;
-constexpr std::size_t control_octets = CMSG_SPACE(sizeof(ucred));
+// One clock, read twice, shows times no farther apart.
+constexpr std::chrono::seconds same_clock{2};
+constexpr std::size_t control_octets = CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(sizeof(timeval));
+
+// The part of CONTROL, which the kernel wrote, of TYPE; none: it is not there. By hand, for
+// msg_control points nowhere in a second life.
+template <class Part>
+std::optional<Part> find_part(const std::array<char, control_octets>& control, int type) {
+  std::size_t offset = 0;
+  while (offset + sizeof(cmsghdr) <= control.size()) {
+    cmsghdr head{};
+    std::memcpy(&head, control.data() + offset, sizeof head);
+    if (head.cmsg_len < sizeof head || head.cmsg_len > control.size() - offset) break;
+    if (head.cmsg_level == SOL_SOCKET && head.cmsg_type == type &&
+        head.cmsg_len >= CMSG_LEN(sizeof(Part))) {
+      Part part{};
+      std::memcpy(&part, control.data() + offset + CMSG_LEN(0), sizeof part);
+      return part;
+    }
+    offset += CMSG_ALIGN(head.cmsg_len);
+  }
+  return std::nullopt;
+}
 
 Error io_error(const std::string& path, int number) {
   return {Errc::io, path + ": " + std::generic_category().message(number)};
@@ -41,6 +66,8 @@ struct DatagramLanding::Layout {
   std::uint64_t first;
   std::int64_t now;
   std::int64_t held_until;
+  // Whether the kernel stamps datagrams by the clock that NOW is of: not where a test has its own.
+  std::int64_t is_kernels_clock;
   std::array<mmsghdr, max_batch> messages;
   std::array<iovec, max_batch> places;
   struct alignas(cmsghdr) Control {
@@ -55,6 +82,8 @@ DatagramLanding::~DatagramLanding() {
 }
 
 policy::Status DatagramLanding::open(const std::string& path) {
+  std::string no_warning;
+  if (auto clock = reporter::make_clock("", false, &no_warning)) wall_clock_ = *std::move(clock);
   static_assert(std::is_trivial_v<Layout>, "mapped memory is one as it is");
   const policy::UniqueFd file(
       ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -92,13 +121,13 @@ ReceivedDatagram DatagramLanding::at(std::size_t index) const {
                      std::min<std::size_t>(message.msg_len, max_datagram)};
   datagram.is_truncated = (message.msg_hdr.msg_flags & MSG_TRUNC) != 0;
   datagram.was_held = layout_->now <= layout_->held_until;
-  // By hand, for msg_control points nowhere in a second life.
-  cmsghdr head{};
-  std::memcpy(&head, control.octets.data(), sizeof head);
-  if (head.cmsg_level == SOL_SOCKET && head.cmsg_type == SCM_CREDENTIALS) {
-    ucred sender{};
-    std::memcpy(&sender, control.octets.data() + CMSG_LEN(0), sizeof sender);
-    datagram.pid = sender.pid;
+  if (const auto sender = find_part<ucred>(control.octets, SCM_CREDENTIALS))
+    datagram.pid = sender->pid;
+  const auto sent = find_part<timeval>(control.octets, SCM_TIMESTAMP);
+  // What was sent before the kernel was asked for stamps gets that of its receipt.
+  if (sent && layout_->is_kernels_clock != 0 && sent->tv_sec < layout_->now) {
+    datagram.at = policy::from_unix_seconds(sent->tv_sec);
+    datagram.was_held = false;
   }
   return datagram;
 }
@@ -126,6 +155,8 @@ std::size_t DatagramLanding::receive(int socket, std::uint64_t first, policy::Ut
   std::atomic_signal_fence(std::memory_order_seq_cst);
   layout_->first = first;
   layout_->now = policy::unix_seconds(now);
+  const bool is_kernels = wall_clock_ && std::chrono::abs(wall_clock_->now() - now) <= same_clock;
+  layout_->is_kernels_clock = is_kernels ? 1 : 0;
   std::atomic_signal_fence(std::memory_order_seq_cst);
   int count = 0;
   do {

@@ -8,12 +8,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "milter/datagram/received_datagram.h"
 #include "policy/result.h"
 #include "policy/utc_day.h"
+#include "reporter/clock.h"
 
 namespace tlsrpt::milter {
 
@@ -34,15 +36,18 @@ class DatagramLanding {
   std::size_t size() const;
   ReceivedDatagram at(std::size_t index) const;
 
-  // What arrives until then may have lain in the socket before. To be called before receive().
+  // What arrives until then, and of which nobody knows when it was sent, may have lain in the
+  // socket before. To be called before receive().
   void hold_until(policy::UtcSeconds until);
   // Takes up to max_batch datagrams off SOCKET, without waiting; FIRST is the number of the first,
-  // NOW the time of their arrival. Returns how many; 0: there is none, or errno says why not.
+  // NOW the present. One arrived when the kernel says so, where that goes by the same clock; at NOW
+  // otherwise. Returns how many; 0: there is none, or errno says why not.
   std::size_t receive(int socket, std::uint64_t first, policy::UtcSeconds now);
 
  private:
   struct Layout;
   Layout* layout_ = nullptr;
+  std::unique_ptr<reporter::Clock> wall_clock_;
 };
 
 }  // namespace tlsrpt::milter

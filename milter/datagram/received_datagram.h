@@ -15,7 +15,7 @@ namespace tlsrpt::milter {
 
 struct ReceivedDatagram {
   std::int64_t pid = 0;     // Of the sender, from the socket's credentials; 0: not known.
-  policy::UtcSeconds at{};  // Wall clock of its arrival.
+  policy::UtcSeconds at{};  // When it was sent; where that is not known, when it was received.
   std::string_view octets;  // Valid during the call.
   // Ascending; 0: not numbered, and no journal has it.
   std::uint64_t sequence = 0;

@@ -20,10 +20,11 @@ UniqueFd make_socket() {
   return UniqueFd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 }
 
-// The kernel tells the pid of whoever sends from now on.
-void ask_for_credentials(int socket) {
+// The kernel tells the pid of whoever sends from now on, and when that was.
+void ask_for_sender_and_time(int socket) {
   const int on = 1;
   ::setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+  ::setsockopt(socket, SOL_SOCKET, SO_TIMESTAMP, &on, sizeof on);
 }
 
 }  // namespace
@@ -34,7 +35,7 @@ policy::Result<std::unique_ptr<TlsrptSocket>> TlsrptSocket::make(SocketFileOptio
   auto file = std::make_unique<SocketFile>(std::move(options));
   if (auto status = file->clear_temporary(); !status) return std::move(status).error();
   UniqueFd socket = make_socket();
-  ask_for_credentials(socket.get());
+  ask_for_sender_and_time(socket.get());
   {
     const PrivateUmask nobody_else;
     if (UnixAddress(file->temporary()).bind(socket.get()) != 0) {
@@ -50,7 +51,7 @@ policy::Result<std::unique_ptr<TlsrptSocket>> TlsrptSocket::make(SocketFileOptio
 }
 
 std::unique_ptr<TlsrptSocket> TlsrptSocket::adopt(UniqueFd socket, const std::string& path) {
-  ask_for_credentials(socket.get());
+  ask_for_sender_and_time(socket.get());
   std::unique_ptr<TlsrptSocket> made(new TlsrptSocket(std::move(socket), nullptr));
   made->given_path_ = path;
   if (const auto found = SocketFile::identity_of(path)) made->given_ = *found;

@@ -101,6 +101,7 @@ struct CheckFacts {
   std::vector<std::string> missing_datagrams;  // What a collector says of those that do not come.
   std::vector<std::string> socket_troubles;    // What a collector says of tlsrpt_socket.
   bool has_datagram_listener = false;          // Somebody has that socket, be it ours.
+  std::vector<std::string> datagrams_apart;    // Likewise, of those that do not find their lines.
   LostDatagrams overruns;                      // Of that queue.
 
   bool is_clock_unsynchronised = false;

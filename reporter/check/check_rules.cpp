@@ -304,6 +304,11 @@ void check_tlsrpt_arrival(const CheckFacts& facts, CheckFindings* findings) {
   }
 }
 
+void check_tlsrpt_pairs(const CheckFacts& facts, CheckFindings* findings) {
+  for (const std::string& text : facts.datagrams_apart)
+    findings->push_back({Level::fault, "tlsrpt-pairs", text, {"timedatectl", "man tlsrpt.conf"}});
+}
+
 void check_tlsrpt_queue(const CheckFacts& facts, CheckFindings* findings) {
   // What systemd sets; the kernel's own 10 are full when ten sessions begin at once.
   constexpr unsigned usual_length = 512;
@@ -479,6 +484,8 @@ constexpr auto table = std::to_array<Check>({
     {"milter", "Postfix knows the milter and can reach it", has_milter, check_milter},
     {"tlsrpt-socket", "TLSRPT datagrams go to nobody else", knows_postfix, check_tlsrpt_socket},
     {"tlsrpt-arrival", "TLSRPT datagrams come to us", receives_datagrams, check_tlsrpt_arrival},
+    {"tlsrpt-pairs", "TLSRPT datagrams find their lines in the log", receives_datagrams,
+     check_tlsrpt_pairs},
     {"tlsrpt-queue", "TLSRPT datagrams find room", receives_datagrams, check_tlsrpt_queue},
     {"report-tls", "reports are not stopped by TLS policies", sends_by_known_postfix,
      check_report_tls},

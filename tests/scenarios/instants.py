@@ -2,6 +2,7 @@
 
 import datetime
 import re
+import zoneinfo
 
 DURATION = re.compile(r"(\d+)([smhdw])")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -22,6 +23,14 @@ def read_instant(text, now):
         return now + read_duration(text[1:]) * (1 if text[0] == "+" else -1)
     moment = datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")
     return int(moment.replace(tzinfo=datetime.timezone.utc).timestamp())
+
+
+def to_local_text(seconds, zone):
+    """As syslog writes it in ZONE, without offset; None: with it."""
+    if zone is None:
+        return to_text(seconds)
+    moment = datetime.datetime.fromtimestamp(seconds, zoneinfo.ZoneInfo(zone))
+    return moment.strftime("%b %e %H:%M:%S")
 
 
 def to_text(seconds):

@@ -4,6 +4,7 @@ import collections
 import itertools
 import json
 import pathlib
+import re
 import signal
 import threading
 
@@ -173,11 +174,11 @@ class Play:
                 pid = sender.pid + (50000 if options.get("pid") == "foreign" else 0)
                 logged[number % len(smtp)] += [f"{program}[{pid}]: {text}"
                                                for program, text in session.lines()]
-        self.write_log(options.get("log", "relay1"),
+        stamp = instants.to_local_text(self.programs.now(), options.get("zone"))
+        self.write_log(options.get("log", "relay1"), stamp,
                        (text for texts in itertools.zip_longest(*logged) for text in texts if text))
 
-    def write_log(self, name, texts):
-        stamp = instants.to_text(self.programs.now())
+    def write_log(self, name, stamp, texts):
         lines = "".join(f"{stamp} relay1 postfix/{text}\n" for text in texts)
         if self.held_lines is not None:
             self.held_lines[name] += lines
@@ -188,13 +189,15 @@ class Play:
     def do_syslog(self, step):
         if step.rest == "stands":
             self.held_lines = collections.defaultdict(str)
-        elif step.rest == "goes on":
+        elif step.rest in ("goes on", "goes on with its own stamps"):
             for name, lines in self.held_lines.items():
+                if step.rest != "goes on":
+                    lines = re.sub(r"(?m)^\S+", instants.to_text(self.programs.now()), lines)
                 with open(self.programs.log(name), "a", encoding="utf-8") as log:
                     log.write(lines)
             self.held_lines = None
         else:
-            raise ValueError("syslog stands | goes on")
+            raise ValueError("syslog stands | goes on [with its own stamps]")
 
     def do_daemon(self, step):
         if step.rest == "start":

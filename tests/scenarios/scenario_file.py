@@ -33,8 +33,10 @@ The world:
                                processes= so many smtp(8) in turns, their lines in between one
                                another; lost-datagrams=K, lost-lines=K: those of each K-th session;
                                pid=foreign: the log has other pids, as of a container; carries=
-                               the report that is the mail; log= another log of the daemon
-  syslog stands                lines of `tls` are kept back until `syslog goes on`
+                               the report that is the mail; log= another log of the daemon;
+                               zone= the time zone of its stamps, which have no offset then
+  syslog stands                lines of `tls` are kept back until `syslog goes on`, with the stamps
+                               that they have, or, `with its own stamps`, with the present
   collect [RELAY]              the collectors (or that one) read all that is new in their logs
   store SQL                    changes rows behind the store's back, as a damaged disk would
   disk OCTETS                  nothing can be written behind so many octets of a file, from now on,

@@ -93,7 +93,7 @@ MALFORMED = (
      ":3: no relay r"),
     ("story: x\ndisk full\nflush\n", ":2: invalid literal"),
     ("story: x\ndaemon sleep\nflush\n", ":2: daemon start | stop | kill"),
-    ("story: x\nsyslog stops\nflush\n", ":2: syslog stands | goes on"),
+    ("story: x\nsyslog stops\nflush\n", ":2: syslog stands | goes on [with its own stamps]"),
     ("story: x\ntls a.example success\nflush\n", ":2: `tls` needs more words"),
     ("story: x\ntls a.example luck 1\nflush\n", ":2: no such kind"),
     ("story: x\nlock long\nflush\n", ":2: `long` is no duration"),

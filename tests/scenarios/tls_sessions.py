@@ -16,7 +16,7 @@ REPORTED = {
 }
 KINDS = (*REPORTED, "resumed")
 OPTIONS = {"processes", "lost-datagrams", "lost-lines", "pid", "record", "mx", "ip", "carries",
-           "log"}
+           "log", "zone"}
 # Sends each line of its input, hexadecimal octets, and answers with what became of it. Waits where
 # the kernel's queue is full, for a story has no use for chance.
 SENDER = """

@@ -88,6 +88,30 @@ TEST_F(DatagramLandingTest, WhatArrivesAtTheStartMayHaveLainInTheSocketAlsoInThe
   EXPECT_EQ(landing.size(), 0U);
 }
 
+// A daemon that was stopped for long finds the time of each in the socket.
+TEST_F(DatagramLandingTest, ADatagramIsAsOldAsTheKernelSays) {
+  DatagramLanding landing;
+  ASSERT_TRUE(landing.open(path()).ok());
+  std::string no_warning;
+  const auto clock = *reporter::make_clock("", false, &no_warning);
+  const policy::UtcSeconds sent = clock->now();
+  ASSERT_TRUE(sender_.send("old"));
+  constexpr std::chrono::seconds later{1};
+  landing.hold_until(sent + 3 * later);
+  ASSERT_EQ(landing.receive(socket_->fd(), 1, clock->now() + later), 1U);
+  EXPECT_LE(landing.at(0).at - sent, later);
+  EXPECT_FALSE(landing.at(0).was_held);
+  EXPECT_EQ(landing.at(0).pid, ::getpid());
+  // Sent in this second: it may be that only its receipt was stamped.
+  ASSERT_TRUE(sender_.send("new"));
+  ASSERT_EQ(landing.receive(socket_->fd(), 2, clock->now() - later), 1U);
+  EXPECT_TRUE(landing.at(0).was_held);
+  // By another clock than the kernel's: at the time of receipt.
+  ASSERT_TRUE(sender_.send("test"));
+  ASSERT_EQ(landing.receive(socket_->fd(), 3, noon), 1U);
+  EXPECT_EQ(landing.at(0).at, noon);
+}
+
 TEST_F(DatagramLandingTest, WorksWhereThereIsNoFile) {
   DatagramLanding landing;
   EXPECT_FALSE(landing.open(folder_.file("nowhere/landing")).ok());

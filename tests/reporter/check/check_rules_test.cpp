@@ -145,6 +145,13 @@ TEST_F(CheckRulesTest, AnotherProgramThatHasTheSocketOfDatagrams) {
   EXPECT_THAT(found(), IsEmpty());
 }
 
+TEST_F(CheckRulesTest, DatagramsThatDoNotFindTheirLines) {
+  facts.datagrams_apart = {"file:/var/log/mail.log: its time stamps are 60 minutes behind"};
+  EXPECT_THAT(found(), IsEmpty());
+  facts.tlsrpt_socket = "/run/t.sock";
+  EXPECT_THAT(found(), ElementsAre("fault tlsrpt-pairs"));
+}
+
 TEST_F(CheckRulesTest, AQueueOfDatagramsThatIsShortOrWasFull) {
   facts.max_queued_datagrams = 10;
   EXPECT_THAT(found(), IsEmpty());
