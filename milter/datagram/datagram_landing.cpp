@@ -82,8 +82,6 @@ DatagramLanding::~DatagramLanding() {
 }
 
 policy::Status DatagramLanding::open(const std::string& path) {
-  std::string no_warning;
-  if (auto clock = reporter::make_clock("", false, &no_warning)) wall_clock_ = *std::move(clock);
   static_assert(std::is_trivial_v<Layout>, "mapped memory is one as it is");
   const policy::UniqueFd file(
       ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -155,8 +153,8 @@ std::size_t DatagramLanding::receive(int socket, std::uint64_t first, policy::Ut
   std::atomic_signal_fence(std::memory_order_seq_cst);
   layout_->first = first;
   layout_->now = policy::unix_seconds(now);
-  const bool is_kernels = wall_clock_ && std::chrono::abs(wall_clock_->now() - now) <= same_clock;
-  layout_->is_kernels_clock = is_kernels ? 1 : 0;
+  const auto wall_clock = std::chrono::system_clock::now();
+  layout_->is_kernels_clock = std::chrono::abs(wall_clock - now) <= same_clock ? 1 : 0;
   std::atomic_signal_fence(std::memory_order_seq_cst);
   int count = 0;
   do {

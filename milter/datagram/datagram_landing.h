@@ -8,14 +8,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 
 #include "milter/datagram/received_datagram.h"
 #include "policy/result.h"
 #include "policy/utc_day.h"
-#include "reporter/clock.h"
 
 namespace tlsrpt::milter {
 
@@ -47,7 +45,6 @@ class DatagramLanding {
  private:
   struct Layout;
   Layout* layout_ = nullptr;
-  std::unique_ptr<reporter::Clock> wall_clock_;
 };
 
 }  // namespace tlsrpt::milter

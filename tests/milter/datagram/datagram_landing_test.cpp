@@ -9,6 +9,7 @@
 
 #include "milter/datagram/tlsrpt_datagram.h"
 #include "milter/datagram/tlsrpt_socket.h"
+#include "reporter/clock.h"
 #include "tests/milter/datagram/datagram_sender.h"
 #include "tests/support/temp_dir.h"
 
@@ -93,7 +94,7 @@ TEST_F(DatagramLandingTest, ADatagramIsAsOldAsTheKernelSays) {
   DatagramLanding landing;
   ASSERT_TRUE(landing.open(path()).ok());
   std::string no_warning;
-  const auto clock = *reporter::make_clock("", false, &no_warning);
+  const auto clock = *reporter::make_clock(&no_warning);
   const policy::UtcSeconds sent = clock->now();
   ASSERT_TRUE(sender_.send("old"));
   constexpr std::chrono::seconds later{1};
