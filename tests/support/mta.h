@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
+#include <chrono>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -13,13 +15,20 @@
 
 namespace tlsrpt::testing_support {
 
-// Replies are read by the caller, where the protocol has one.
+// Replies are read by the caller, where the protocol has one. A milter that is silent for
+// answer_limit has none: a test fails then, and does not hang.
 class Mta {
  public:
+  // A third of what Postfix waits (milter_command_timeout).
+  static constexpr std::chrono::seconds answer_limit{10};
+
   // PATH: the milter's socket.
   explicit Mta(const std::string& path)
       : socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)),
-        is_connected_(milter::UnixAddress(path).connect(socket_.get()) == 0) {}
+        is_connected_(milter::UnixAddress(path).connect(socket_.get()) == 0) {
+    const timeval limit{answer_limit.count(), 0};
+    EXPECT_EQ(::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
+  }
 
   bool is_connected() const { return is_connected_; }
   void say(char command, std::string_view data) const {
@@ -27,7 +36,13 @@ class Mta {
     EXPECT_EQ(::send(socket_.get(), packet.data(), packet.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(packet.size()));
   }
-  // The next packet, command first; empty at the end.
+  // As of a peer that stops within a packet: says that COMMAND is to come with data, and no more.
+  void begin_to_say(char command) const {
+    const std::string packet = number(100) + command;
+    EXPECT_EQ(::send(socket_.get(), packet.data(), packet.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(packet.size()));
+  }
+  // The next packet, command first; empty at the end, and where none comes.
   std::string hear() const {
     std::string length(4, '\0');
     if (!fill(length)) return "";
