@@ -30,6 +30,14 @@ const QueueIdTable::Entry* QueueIdTable::find(std::string_view key) const {
   return found == by_key_.end() ? nullptr : &*found->second;
 }
 
+std::vector<std::string> QueueIdTable::keys_with(std::string_view begin) const {
+  std::vector<std::string> keys;
+  for (const Entry& entry : entries_) {
+    if (entry.key.starts_with(begin)) keys.push_back(entry.key);
+  }
+  return keys;
+}
+
 void QueueIdTable::expire(policy::UtcSeconds since) {
   std::erase_if(by_key_, [&](const auto& each) { return each.second->at < since; });
   std::erase_if(entries_, [&](const Entry& entry) { return entry.at < since; });

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "policy/utc_day.h"
 
@@ -26,7 +27,12 @@ enum class Standing : std::uint8_t {
   notified,   // By the id in its Message-ID: a notification about a report, gone or not.
   returned,   // Has such a Message-ID under another queue id; its sender is not known yet.
   logged,     // By the queue id alone: some instance has logged one of our Message-IDs for it.
+  early,      // Has a Message-ID that cleanup(8) made for another id; its sender is not known yet.
+  early_bounce,  // The same, from the sender of a notification.
+  early_name,    // By the id that it names and its own key: that there is an early one.
+  gone,          // Was removed here; what the milter said before of its id is about another one.
 };
+inline constexpr Standing last_standing = Standing::gone;
 
 class QueueIdTable {
  public:
@@ -45,6 +51,8 @@ class QueueIdTable {
   // Null: there is none. Valid until the table changes.
   const Entry* find(std::string_view key) const;
   std::size_t size() const { return entries_.size(); }
+  // The keys that begin with BEGIN, by a search through all.
+  std::vector<std::string> keys_with(std::string_view begin) const;
   // Drops what was put before SINCE.
   void expire(policy::UtcSeconds since);
   void clear();

@@ -29,6 +29,14 @@ std::string name_key(std::string_view queue_id) { return "<" + std::string(queue
 // Of the note that some instance has logged one of our Message-IDs for QUEUE_ID.
 std::string logged_key(std::string_view queue_id) { return " " + std::string(queue_id); }
 
+// Of what the milter said of a queue id before what it said under KEY: there may be a report of
+// that id in several instances.
+std::string earlier_key(std::string_view key) { return "+" + std::string(key); }
+
+bool is_report(Standing standing) {
+  return standing == Standing::ours || standing == Standing::listed;
+}
+
 // A Message-ID that cleanup(8) has made, "<YYYYMMDDHHMMSS.QUEUE-ID@myhostname>".
 struct CleanupMessageId {
   policy::UtcSeconds at{};
@@ -48,6 +56,15 @@ std::optional<CleanupMessageId> parse_cleanup_message_id(std::string_view text) 
   const auto at = policy::parse_instant(instant + "Z");
   if (!at) return std::nullopt;
   return CleanupMessageId{*at, text.substr(digits + 2, host - digits - 2)};
+}
+
+// Begins the keys of what names QUEUE_ID in its Message-ID; its own key follows.
+std::string early_key(std::string_view queue_id) { return "<" + std::string(queue_id) + " "; }
+
+// Whether bounce(8) sends its notifications from there: to the sender, or to postmaster
+// (double_bounce_sender).
+bool sends_notifications(std::string_view sender) {
+  return sender.empty() || sender.starts_with("double-bounce@");
 }
 
 }  // namespace
@@ -70,6 +87,10 @@ QueueIdTable& QueueIds::table_of(Standing standing) {
     case Standing::untrusted:
     case Standing::counted:
       return doubtful_;
+    case Standing::early:
+    case Standing::early_bounce:
+    case Standing::early_name:
+      return early_;
     default:
       return proved_;
   }
@@ -81,7 +102,7 @@ void QueueIds::put(std::string key, Standing standing, policy::UtcSeconds at) {
 }
 
 void QueueIds::erase(std::string_view key) {
-  for (QueueIdTable* table : {&proved_, &listed_, &doubtful_}) table->erase(key);
+  for (QueueIdTable* table : {&proved_, &listed_, &doubtful_, &early_}) table->erase(key);
 }
 
 const QueueIds::Entry* QueueIds::find(std::string_view key) const {
@@ -95,8 +116,43 @@ bool QueueIds::is_empty() const { return proved_.size() + listed_.size() + doubt
 
 const QueueIds::Entry* QueueIds::find_milter(std::string_view queue_id,
                                              policy::UtcSeconds at) const {
-  const Entry* entry = find(queue_id);
-  return entry != nullptr && at >= entry->at - clock_tolerance ? entry : nullptr;
+  std::string key(queue_id);
+  const Entry* entry = find(key);
+  while (entry != nullptr && at < entry->at - clock_tolerance) {
+    key = earlier_key(key);
+    entry = find(key);
+  }
+  return entry;
+}
+
+const QueueIds::Entry* QueueIds::find_logged(std::string_view key, const Entry* told) const {
+  const Entry* logged = find(key);
+  const bool is_over = logged != nullptr && logged->standing == Standing::gone && told != nullptr &&
+                       told->at > logged->at;
+  return is_over ? nullptr : logged;
+}
+
+void QueueIds::on_told(const std::string& queue_id, Standing standing, policy::UtcSeconds at) {
+  const Entry* before = find(queue_id);
+  if (before != nullptr && !(is_report(before->standing) && is_report(standing))) {
+    while (forget_earliest(queue_id)) {
+    }
+  }
+  std::string key = queue_id;
+  for (const Entry* entry = find(key); entry != nullptr; entry = find(key)) {
+    const auto [_, earlier, earlier_at] = *entry;
+    put(key, std::exchange(standing, earlier), std::exchange(at, earlier_at));
+    key = earlier_key(key);
+  }
+  put(std::move(key), standing, at);
+}
+
+bool QueueIds::forget_earliest(std::string_view queue_id) {
+  std::string key(queue_id);
+  for (std::string next = earlier_key(key); find(next) != nullptr; next = earlier_key(next))
+    key = next;
+  erase(key);
+  return key != queue_id;
 }
 
 void QueueIds::take(const LogLine& line, policy::UtcSeconds at, const PostfixMessage& message,
@@ -130,11 +186,40 @@ void QueueIds::on_message_id(const LogLine& line, policy::UtcSeconds at,
   } else if (const auto named = notification_in(message.text); !named.empty()) {
     // Its own line may come after that of bounce(8), which has said all.
     if (named != message.queue_id) put(std::move(key), Standing::returned, at);
-  } else if (seen != nullptr && seen->standing != Standing::counted) {
-    put(std::move(key), Standing::another, at);
-  } else if (find(key) != nullptr) {  // The id was used before.
-    erase(key);
-    erase(logged_key(message.queue_id));
+  } else {
+    if (seen != nullptr && seen->standing != Standing::counted) {
+      put(std::move(key), Standing::another, at);
+    } else if (find(key) != nullptr) {  // The id was used before.
+      erase(key);
+      erase(logged_key(message.queue_id));
+    }
+    put_early(line, at, message);
+  }
+}
+
+// Of no more than the moment in which bounce(8) may not have logged its line yet.
+void QueueIds::put_early(const LogLine& line, policy::UtcSeconds at,
+                         const PostfixMessage& message) {
+  const auto parsed = parse_cleanup_message_id(message.text);
+  if (!parsed || parsed->queue_id == message.queue_id || parsed->at + clock_tolerance < at ||
+      at + clock_tolerance < parsed->at)
+    return;
+  const std::string key = key_of(line, message.queue_id);
+  early_.put(key, Standing::early, parsed->at);
+  early_.put(early_key(parsed->queue_id) + key, Standing::early_name, parsed->at);
+}
+
+// NOTIFICATION, of AT, is about a report: so is what has its Message-ID.
+void QueueIds::take_up_early(std::string_view notification, policy::UtcSeconds at) {
+  const std::string begin = early_key(notification);
+  for (const std::string& name : early_.keys_with(begin)) {
+    const std::string key = name.substr(begin.size());
+    const Entry* early = early_.find(key);
+    early_.erase(name);
+    if (early == nullptr || early->at + clock_tolerance < at || at + clock_tolerance < early->at)
+      continue;
+    const bool is_bounce = early->standing == Standing::early_bounce;
+    put(key, is_bounce ? Standing::ours : Standing::returned, at);
   }
 }
 
@@ -143,6 +228,7 @@ void QueueIds::on_notification(const LogLine& line, policy::UtcSeconds at,
   if (!is_exempt(line, at, message.queue_id)) return;
   put(key_of(line, message.text), Standing::ours, at);
   put(name_key(message.text), Standing::notified, at);
+  take_up_early(message.text, at);
 }
 
 std::string_view QueueIds::notification_in(std::string_view message_id) const {
@@ -157,10 +243,17 @@ std::string_view QueueIds::notification_in(std::string_view message_id) const {
 void QueueIds::on_sender(const LogLine& line, policy::UtcSeconds at, const PostfixMessage& message,
                          SessionSink& sink) {
   std::string key = key_of(line, message.queue_id);
+  if (const Entry* early = early_.find(key); early != nullptr) {
+    if (sends_notifications(message.text)) {
+      early_.put(key, Standing::early_bounce, early->at);
+    } else {
+      early_.erase(key);
+    }
+  }
   const Entry* entry = find(key);
   if (entry == nullptr) return;
   if (entry->standing == Standing::returned) {
-    if (message.text.empty()) {
+    if (sends_notifications(message.text)) {
       put(std::move(key), Standing::ours, at);
     } else {
       erase(key);
@@ -182,29 +275,37 @@ void QueueIds::on_sender(const LogLine& line, policy::UtcSeconds at, const Postf
 
 void QueueIds::on_removed(const LogLine& line, policy::UtcSeconds at, std::string_view queue_id) {
   const std::string key = key_of(line, queue_id);
-  const Entry* logged = find(key);
-  const bool is_another = logged != nullptr && logged->standing == Standing::another;
+  const bool has_told = find_milter(queue_id, at) != nullptr;
+  const Entry* logged = find_logged(key, find_milter(queue_id, at));
+  const bool is_logged = logged != nullptr;
+  if (is_logged && logged->standing == Standing::gone) return;
   // Of another instance's message the milter said nothing, and the note is not about it.
-  const bool is_told = logged != nullptr ? !is_another : find(logged_key(queue_id)) == nullptr;
+  const bool is_told = is_logged ? logged->standing != Standing::another : !is_of_others(queue_id);
   erase(key);
   if (!is_told) return;
-  if (find_milter(queue_id, at) != nullptr) erase(queue_id);
-  erase(logged_key(queue_id));
+  if (has_told && forget_earliest(queue_id)) put(key, Standing::gone, at);
+  if (is_logged) erase(logged_key(queue_id));
+}
+
+// Whether what the milter said of QUEUE_ID is about an instance that has logged its Message-ID.
+bool QueueIds::is_of_others(std::string_view queue_id) const {
+  return find(logged_key(queue_id)) != nullptr && find(earlier_key(queue_id)) == nullptr;
 }
 
 void QueueIds::take(const ReportMail& mail, policy::UtcSeconds at, bool counts, SessionSink& sink) {
   const bool has_our_shape = !mail.message_id.empty();
   if (has_our_shape && sink.is_report_message(mail.message_id, at)) {
-    put(mail.queue_id, Standing::ours, at);
+    on_told(mail.queue_id, Standing::ours, at);
   } else if (has_our_shape && mail.sender_is_listed && mail.has_report_headers) {
-    put(mail.queue_id, Standing::listed, at);
+    on_told(mail.queue_id, Standing::listed, at);
   } else {
     if (counts) sink.ignore(policy::Ignored::report_mail_untrusted, at, "");
     // Where the log sees no report in it, there is nothing to remember.
     if (has_our_shape) {
-      put(mail.queue_id, Standing::counted, at);
+      on_told(mail.queue_id, Standing::counted, at);
     } else {
-      erase(mail.queue_id);
+      while (forget_earliest(mail.queue_id)) {
+      }
     }
   }
 }
@@ -218,21 +319,19 @@ bool QueueIds::concerns(const LogLine& line) const {
 bool QueueIds::is_exempt(const LogLine& line, policy::UtcSeconds at,
                          std::string_view queue_id) const {
   if (is_empty()) return false;
-  const auto counts_not = [](const Entry* entry) {
-    return entry != nullptr &&
-           (entry->standing == Standing::ours || entry->standing == Standing::listed);
-  };
-  if (const Entry* logged = find(key_of(line, queue_id)); logged != nullptr) {
-    if (logged->standing == Standing::another) return false;
-    if (counts_not(logged)) return true;
-  } else if (find(logged_key(queue_id)) != nullptr) {
-    return false;  // The milter spoke of that instance's message.
+  const Entry* told = find_milter(queue_id, at);
+  if (const Entry* logged = find_logged(key_of(line, queue_id), told); logged != nullptr) {
+    if (logged->standing == Standing::another || logged->standing == Standing::gone) return false;
+    if (is_report(logged->standing)) return true;
+  } else if (is_of_others(queue_id)) {
+    return false;
   }
-  return counts_not(find_milter(queue_id, at));
+  return told != nullptr && is_report(told->standing);
 }
 
 void QueueIds::expire(policy::UtcSeconds now) {
   for (QueueIdTable* table : {&proved_, &listed_, &doubtful_}) table->expire(now - queue_id_memory);
+  early_.expire(now - clock_tolerance);
 }
 
 QueueIds::GivenUp QueueIds::take_given_up() {
@@ -240,19 +339,20 @@ QueueIds::GivenUp QueueIds::take_given_up() {
 }
 
 void QueueIds::clear() {
-  for (QueueIdTable* table : {&proved_, &listed_, &doubtful_}) table->clear();
+  for (QueueIdTable* table : {&proved_, &listed_, &doubtful_, &early_}) table->clear();
 }
 
 void QueueIds::write(StateWriter& writer) const {
-  writer.number(proved_.size() + listed_.size() + doubtful_.size());
-  for (const QueueIdTable* table : {&proved_, &listed_, &doubtful_}) table->write(writer);
+  writer.number(proved_.size() + listed_.size() + doubtful_.size() + early_.size());
+  for (const QueueIdTable* table : {&proved_, &listed_, &doubtful_, &early_}) table->write(writer);
 }
 
 void QueueIds::read(StateReader& reader) {
   clear();
-  for (std::uint64_t left = reader.count(max_queue_ids); left > 0 && reader.ok(); --left) {
+  for (std::uint64_t left = reader.count(max_queue_ids + max_early_entries);
+       left > 0 && reader.ok(); --left) {
     std::string key(reader.text());
-    const auto standing = reader.enumeration(Standing::logged);
+    const auto standing = reader.enumeration(last_standing);
     put(std::move(key), standing,
         policy::from_unix_seconds(static_cast<std::int64_t>(reader.number())));
   }

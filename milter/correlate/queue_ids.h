@@ -10,13 +10,17 @@
 // bounces would make another one each day. So is what a content filter makes of the notification:
 // it keeps the Message-ID, and cleanup(8) made that of time and queue id
 // ("<20261122100001.3778E21F@ relay>"), so that none has to be stored. A stranger would have to
-// know both, and send with a null sender.
+// know both, and send with a sender of notifications: none, or double-bounce@, from which
+// postmaster has a copy. The filter's line may come before bounce(8)'s own; hence what could be
+// such a message is remembered for a moment, and is nothing by itself.
 //
 // The log and the milter both tell, and each alone suffices. The milter knows no instance: what it
 // says of a queue id holds for any log host and instance that does not log another Message-ID for
-// it, unless one has logged ours. Message-IDs are compared, never stored. Entries live until
-// `removed`, at most queue_id_memory of log time. What is proved, what a listed sender makes likely
-// and what strangers can make up each have room of their own; beyond it the oldest goes first.
+// it, unless one has logged ours. Where it tells of several reports under one id, as many instances
+// have one, and each until it is removed there. Message-IDs are compared, never stored. Entries
+// live until `removed`, at most queue_id_memory of log time. What is proved, what a listed sender
+// makes likely and what strangers can make up each have room of their own; beyond it the oldest
+// goes first.
 #pragma once
 
 #include <chrono>
@@ -40,6 +44,8 @@ class StateWriter;
 inline constexpr std::size_t max_proved_queue_ids = 60000;
 inline constexpr std::size_t max_listed_queue_ids = 20000;
 inline constexpr std::size_t max_doubtful_queue_ids = 20000;
+// Of those, each has two entries, and lives until bounce(8) has logged its line.
+inline constexpr std::size_t max_early_entries = 2000;
 inline constexpr std::size_t max_queue_ids =
     max_proved_queue_ids + max_listed_queue_ids + max_doubtful_queue_ids;
 // maximal_queue_lifetime is 5 days by default; our deliveries are remembered for 7.
@@ -93,10 +99,18 @@ class QueueIds {
   void on_removed(const LogLine& line, policy::UtcSeconds at, std::string_view queue_id);
   void on_notification(const LogLine& line, policy::UtcSeconds at, const PostfixMessage& message);
   const Entry* find(std::string_view key) const;
+  void on_told(const std::string& queue_id, Standing standing, policy::UtcSeconds at);
+  // Forgets what was told of QUEUE_ID first; whether there is more.
+  bool forget_earliest(std::string_view queue_id);
   // What the milter said of the message that uses QUEUE_ID at AT; null: nothing.
   const Entry* find_milter(std::string_view queue_id, policy::UtcSeconds at) const;
+  bool is_of_others(std::string_view queue_id) const;
+  // What the log said of KEY, where the milter has not TOLD of another message since.
+  const Entry* find_logged(std::string_view key, const Entry* told) const;
   // The queue id that MESSAGE_ID names, where it is that of a notification about a report.
   std::string_view notification_in(std::string_view message_id) const;
+  void put_early(const LogLine& line, policy::UtcSeconds at, const PostfixMessage& message);
+  void take_up_early(std::string_view notification, policy::UtcSeconds at);
 
   std::vector<std::string> report_senders_;  // Lower case.
   // By log host, instance and queue id; what the milter said by the queue id alone; see also
@@ -104,6 +118,8 @@ class QueueIds {
   QueueIdTable proved_{max_proved_queue_ids};
   QueueIdTable listed_{max_listed_queue_ids};
   QueueIdTable doubtful_{max_doubtful_queue_ids};
+  // Whatever has a Message-ID of cleanup(8) lately; apart, as most mail that is passed on has.
+  QueueIdTable early_{max_early_entries};
 };
 
 }  // namespace tlsrpt::milter

@@ -39,6 +39,12 @@ TEST(QueueIdTable, WhatIsErasedOrTooOldWasNotGivenUp) {
   EXPECT_EQ(table.size(), 0U);
 }
 
+TEST(QueueIdTable, FindsKeysByTheirBeginning) {
+  QueueIdTable table(3);
+  for (const char* key : {"<a x", "<ab y", "<a z"}) table.put(key, Standing::early_name, noon);
+  EXPECT_EQ(table.keys_with("<a "), (std::vector<std::string>{"<a x", "<a z"}));
+}
+
 TEST(QueueIdTable, WritesItsEntriesOldestFirst) {
   QueueIdTable table(2);
   table.put("a", Standing::counted, noon);

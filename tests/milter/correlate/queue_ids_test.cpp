@@ -61,6 +61,68 @@ TEST(QueueIds, AnotherInstancesMessageOfTheSameIdIsNotExempt) {
   EXPECT_TRUE(is_exempt(ids, "postfix/smtp", "2667D10E"));
 }
 
+// Neither log has a line of cleanup(8).
+TEST(QueueIds, ReportsOfTheSameIdInTwoInstancesAreExemptUntilEachIsRemoved) {
+  QueueIds ids({});
+  RecordingSink sink;
+  const auto told = seen(sink.own_message_id, false, true);
+  ids.take(told, noon - std::chrono::seconds(2), true, sink);
+  ids.take(told, noon - std::chrono::seconds(1), true, sink);
+  StateWriter writer;
+  ids.write(writer);
+  const std::string octets = writer.take();
+  StateReader reader(octets);
+  ids.read(reader);
+  take(ids, sink, "relay1 postfix/qmgr[1]: 2667D10E: removed");
+  EXPECT_FALSE(is_exempt(ids, "postfix/smtp", "2667D10E"));
+  EXPECT_TRUE(is_exempt(ids, "postfix-out/smtp", "2667D10E"));
+  // An ordinary message of that id changes nothing for the other instance.
+  take(ids, sink, "relay1 postfix/qmgr[1]: 2667D10E: removed");
+  EXPECT_TRUE(is_exempt(ids, "postfix-out/smtp", "2667D10E"));
+  ids.take(told, noon + std::chrono::seconds(1), true, sink);  // A new report, here or there.
+  const auto line = splitter.split("relay1 postfix/smtp[1]: x");
+  EXPECT_TRUE(ids.is_exempt(*line, noon + std::chrono::seconds(2), "2667D10E"));
+  take(ids, sink, "relay1 postfix-out/qmgr[1]: 2667D10E: removed");
+  take(ids, sink, "relay1 postfix-out/qmgr[1]: 2667D10E: removed");
+  EXPECT_FALSE(is_exempt(ids, "postfix-out/smtp", "2667D10E"));
+}
+
+TEST(QueueIds, OneOfTwoReportsOfTheSameIdMayBeKnownByTheMilterAlone) {
+  for (const bool is_logged_first : {false, true}) {
+    QueueIds ids({});
+    RecordingSink sink;
+    const auto told = seen(sink.own_message_id, false, true);
+    ids.take(told, noon - std::chrono::seconds(2), true, sink);
+    ids.take(told, noon - std::chrono::seconds(1), true, sink);
+    take(ids, sink, "relay1 postfix/cleanup[1]: 2667D10E: message-id=" + sink.own_message_id);
+    EXPECT_TRUE(is_exempt(ids, "postfix/smtp", "2667D10E"));
+    EXPECT_TRUE(is_exempt(ids, "postfix-out/smtp", "2667D10E"));
+    const std::string first = is_logged_first ? "postfix" : "postfix-out";
+    const std::string second = is_logged_first ? "postfix-out" : "postfix";
+    take(ids, sink, "relay1 " + first + "/qmgr[1]: 2667D10E: removed");
+    EXPECT_FALSE(is_exempt(ids, first + "/smtp", "2667D10E"));
+    EXPECT_TRUE(is_exempt(ids, second + "/smtp", "2667D10E"));
+    take(ids, sink, "relay1 " + second + "/qmgr[1]: 2667D10E: removed");
+    EXPECT_FALSE(is_exempt(ids, second + "/smtp", "2667D10E"));
+  }
+}
+
+TEST(QueueIds, OfSeveralTellingsTheLogGoesByThoseOfItsTime) {
+  QueueIds ids({});
+  RecordingSink sink;
+  const auto told = seen(sink.own_message_id, false, true);
+  ids.take(told, noon, true, sink);
+  ids.take(told, noon + std::chrono::hours(1), true, sink);
+  EXPECT_TRUE(is_exempt(ids, "postfix/smtp", "2667D10E"));  // The log is read late.
+  take(ids, sink, "relay1 postfix/qmgr[1]: 2667D10E: removed");
+  EXPECT_FALSE(is_exempt(ids, "postfix-out/smtp", "2667D10E"));
+  const auto line = splitter.split("relay1 postfix/smtp[1]: x");
+  EXPECT_TRUE(ids.is_exempt(*line, noon + std::chrono::hours(1), "2667D10E"));
+  // What only looks like a report ends it.
+  ids.take(seen(strange_id, false, false), noon + std::chrono::hours(1), true, sink);
+  EXPECT_FALSE(ids.is_exempt(*line, noon + std::chrono::hours(1), "2667D10E"));
+}
+
 TEST(QueueIds, WhatTheMilterSawIsNotAboutAnEarlierMessageOfTheSameId) {
   QueueIds ids({});
   RecordingSink sink;

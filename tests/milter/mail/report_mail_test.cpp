@@ -186,6 +186,57 @@ TEST_P(FilteredBounceTest, IsExemptWhereItsFirstLineIsThatOfTheBounce) {
             (Seen{"ignored report-mail", "ignored report-mail", "ignored report-mail"}));
 }
 
+// postmaster's copy (notify_classes has `bounce`) is a message of its own.
+TEST_P(FilteredBounceTest, SoIsTheCopyForPostmaster) {
+  report("09:59:59", "2667D10E");
+  line("10:00:01", "cleanup[2]: 3778E22A: message-id=<20261122100001.3778E22A@relay.example>");
+  line("10:00:01", "bounce[5]: 2667D10E: postmaster non-delivery notification: 3778E22A");
+  line("10:00:01", "qmgr[3]: 2667D10E: removed");
+  queued_again("<20261122100001.3778E22A@relay.example>", "double-bounce@relay.example");
+  deliver_again();
+  EXPECT_EQ(log.seen(), exempt);
+}
+
+// The filter may be faster than bounce(8), which logs when cleanup(8) has the notification.
+TEST_P(FilteredBounceTest, IsExemptWhereTheFilterIsFasterThanTheLog) {
+  for (const std::string sender : {"", "double-bounce@relay.example"}) {
+    for (const bool is_active : {false, true}) {
+      log.sink.seen.clear();
+      report("09:59:59", "2667D10E");
+      line("10:00:01", "cleanup[2]: 3778E21F: message-id=<20261122100001.3778E21F@relay.example>");
+      const std::string again = "qmgr[3]: 4889F320: from=<" + sender + ">, size=9, nrcpt=1";
+      line("10:00:01", "cleanup[2]: 4889F320: message-id=<20261122100001.3778E21F@relay.example>");
+      if (is_active) line("10:00:01", again);
+      line("10:00:02", "bounce[5]: 2667D10E: sender non-delivery notification: 3778E21F");
+      if (!is_active) line("10:00:02", again);
+      line("10:00:02", "qmgr[3]: 2667D10E: removed");
+      deliver_again();
+      EXPECT_EQ(log.seen(), exempt) << sender << is_active;
+      line("10:00:04", "qmgr[3]: 4889F320: removed");
+      line("10:00:04", "qmgr[3]: 3778E21F: removed");
+    }
+  }
+}
+
+TEST_P(FilteredBounceTest, WhatIsOnlyEarlyHidesNothing) {
+  for (const std::string message_id : {
+           "<20261122100001.3778E21F@relay.example>",  // From a sender of its own.
+           "<20261122093001.3778E21F@relay.example>",  // Of half an hour before.
+           "<20261122100001.3778E21D@relay.example>",  // Of a message that is no notification.
+       }) {
+    log.sink.seen.clear();
+    report("09:59:59", "2667D10E");
+    const bool is_sent = message_id == "<20261122100001.3778E21F@relay.example>";
+    queued_again(message_id, is_sent ? "x@evil.example" : "");
+    line("10:00:02", "bounce[5]: 2667D10E: sender non-delivery notification: 3778E21F");
+    line("10:00:02", "qmgr[3]: 2667D10E: removed");
+    deliver_again();
+    EXPECT_EQ(log.seen(), Seen{counted}) << message_id;
+    line("10:00:04", "qmgr[3]: 4889F320: removed");
+    line("10:00:04", "qmgr[3]: 3778E21F: removed");
+  }
+}
+
 TEST_P(FilteredBounceTest, FilterMayTakeItsTimeAndUseAnotherInstance) {
   bounce(false);
   filter();
