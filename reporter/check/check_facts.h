@@ -53,13 +53,14 @@ struct PostfixFacts {
   std::vector<PostfixService> services;
   std::string group;  // The primary one of mail_owner; empty: not known.
   MilterReach milter_reach;
+  bool has_dane_policy = false;  // Some smtp_tls_policy_maps names DANE.
   ResolverFacts resolver;
 };
 
 struct LogFacts {
-  std::string source;   // "file:/var/log/mail.log"
-  std::string problem;  // Why we cannot read it; empty: we can.
-  bool is_absent = false;
+  std::string source;              // "file:/var/log/mail.log"
+  std::string problem;             // Why we cannot read it; empty: we can.
+  bool is_absent = false;          // There is nothing, or no log.
   std::string closed_folder = {};  // The first one that we may not pass through; empty: none.
 };
 

@@ -515,6 +515,7 @@ CheckFindings run_checks(const CheckFacts& facts) {
 }
 
 bool uses_dane(const PostfixFacts& postfix) {
+  if (postfix.has_dane_policy) return true;
   return std::any_of(
       postfix.services.begin(), postfix.services.end(), [&postfix](const PostfixService& service) {
         return is_smtp_client(service) &&

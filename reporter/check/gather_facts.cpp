@@ -15,6 +15,7 @@
 #include "reporter/check/check_rules.h"
 #include "reporter/check/dkim_probe.h"
 #include "reporter/check/dns_probe.h"
+#include "reporter/check/postfix_mend.h"
 #include "reporter/check/postfix_user.h"
 #include "reporter/check/reach.h"
 #include "reporter/datagram_queue.h"
@@ -23,6 +24,7 @@
 #include "reporter/deliver/smtp_sender.h"
 #include "reporter/options/journal_place.h"
 #include "reporter/options/log_source.h"
+#include "reporter/postfix/tls_policy_maps.h"
 #include "reporter/run_as.h"
 #include "reporter/store/store.h"
 
@@ -100,7 +102,10 @@ LogFacts log_facts(const LogSource& source) {
   }
   log.problem = reading_problem(source.place);
   log.closed_folder = closed_folder(source.place);
-  log.is_absent = ::access(source.place.c_str(), F_OK) != 0 && errno == ENOENT;
+  std::error_code ignored;
+  const auto kind = std::filesystem::status(source.place, ignored).type();
+  log.is_absent = kind == std::filesystem::file_type::not_found ||
+                  kind == std::filesystem::file_type::directory;
   return log;
 }
 
@@ -180,6 +185,11 @@ constexpr const char* system_resolver = "/etc/resolv.conf";
 constexpr unsigned short dns_port = 53;
 
 void gather_resolver(PostfixFacts* postfix) {
+  postfix->has_dane_policy = std::any_of(
+      postfix->services.begin(), postfix->services.end(), [postfix](const PostfixService& service) {
+        return service.program == "smtp" &&
+               names_dane(effective(*postfix, service, "smtp_tls_policy_maps"));
+      });
   if (!uses_dane(*postfix)) return;
   const bool is_chrooted = std::any_of(postfix->services.begin(), postfix->services.end(),
                                        [](const PostfixService& service) {

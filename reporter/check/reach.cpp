@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -30,6 +31,14 @@ std::string reason(int error) { return std::generic_category().message(error); }
 std::string access_problem(const std::string& path, int mode) {
   if (::faccessat(AT_FDCWD, path.c_str(), mode, AT_EACCESS) == 0) return {};
   return path + ": " + reason(errno);
+}
+
+// The same of a file: a folder is none.
+std::string file_problem(const std::string& path, int mode) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode))
+    return path + ": " + reason(EISDIR);
+  return access_problem(path, mode);
 }
 
 std::string folder_of(const std::string& path) {
@@ -137,7 +146,7 @@ std::string inet_milter_problem(const addrinfo& address) {
 
 }  // namespace
 
-std::string reading_problem(const std::string& path) { return access_problem(path, R_OK); }
+std::string reading_problem(const std::string& path) { return file_problem(path, R_OK); }
 
 std::string writing_problem(const std::string& path) {
   const std::string folder = access_problem(folder_of(path), W_OK | X_OK);
@@ -151,7 +160,7 @@ std::string transport_problem(std::string_view transport) {
   constexpr std::string_view directory = "directory:";
   constexpr std::string_view smtp = "smtp://";
   if (transport.starts_with(sendmail))
-    return access_problem(std::string(transport.substr(sendmail.size())), X_OK);
+    return file_problem(std::string(transport.substr(sendmail.size())), X_OK);
   if (transport.starts_with(directory))
     return access_problem(std::string(transport.substr(directory.size())), W_OK | X_OK);
   if (transport.starts_with(smtp)) return server_problem(transport.substr(smtp.size()));

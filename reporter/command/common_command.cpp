@@ -40,6 +40,7 @@ int check_config(const CommandLine& line, std::ostream& out, std::ostream& err) 
   const std::string file = policy::escape_untrusted(line.config_file);
   const auto missing = missing_on_machine(*settings);
   for (const std::string& each : missing) err << each << '\n';
+  for (const std::string& each : awaited_on_machine(*settings)) err << each << '\n';
   if (!missing.empty()) return exit_config;
   for (const UnsignedAddress& each :
        unsigned_addresses(settings->dkim_domain, settings->mail_from, settings->contact_info)) {
@@ -104,6 +105,17 @@ std::vector<std::string> missing_on_machine(const Settings& settings) {
     add_group("milter_socket_group", settings.milter_socket_group);
   if (settings.tlsrpt_socket != "none")
     add_group("tlsrpt_socket_group", settings.tlsrpt_socket_group);
+  const auto add_folder_as_file = [&](std::string_view option, std::string_view value,
+                                      std::string_view scheme) {
+    if (!value.starts_with(scheme)) return;
+    const std::string path(value.substr(scheme.size()));
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode))
+      add(option, file_fault(path));
+  };
+  for (const std::string& source : settings.log_source)
+    add_folder_as_file("log_source", source, "file:");
+  add_folder_as_file("mail_transport", settings.mail_transport, "sendmail:");
   const auto add_file = [&](std::string_view option, const std::string& path) {
     if (!path.empty()) add(option, file_fault(path));
   };
@@ -112,6 +124,25 @@ std::vector<std::string> missing_on_machine(const Settings& settings) {
   add_file("smtp_tls_cert_file", settings.smtp_tls_cert_file);
   add_file("smtp_tls_key_file", settings.smtp_tls_key_file);
   return missing;
+}
+
+std::vector<std::string> awaited_on_machine(const Settings& settings) {
+  std::vector<std::string> awaited;
+  const auto look = [&](std::string_view option, std::string_view value, std::string_view scheme,
+                        std::string_view consequence) {
+    if (!value.starts_with(scheme)) return;
+    const std::string path(value.substr(scheme.size()));
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0) return;
+    awaited.push_back(fault_text(settings, option,
+                                 "warning: " + file_fault(path) + "; " + std::string(consequence)));
+  };
+  for (const std::string& source : settings.log_source)
+    look("log_source", source, "file:", "tlsrpt-milter waits for it");
+  for (const std::string_view scheme : {"sendmail:", "directory:"})
+    look("mail_transport", settings.mail_transport, scheme,
+         "no report is mailed before it is there");
+  return awaited;
 }
 
 std::optional<int> run_common(Program program, const CommandLine& line, std::ostream& out,

@@ -25,7 +25,12 @@ std::string options_text();
 std::string default_config_text();
 
 // What good settings name but this machine does not have: time zone, user, record map and its
-// faults, keys for DKIM, CA file. One sentence each.
+// faults, keys for DKIM, CA file; and folders where a log or a program should be. One sentence
+// each.
 std::vector<std::string> missing_on_machine(const Settings& settings);
+
+// What may come later, a warning each: the logs of a Postfix that was just installed, and the
+// program or folder of mail_transport, as a mail system is often installed after us.
+std::vector<std::string> awaited_on_machine(const Settings& settings);
 
 }  // namespace tlsrpt::reporter

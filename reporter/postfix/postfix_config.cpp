@@ -2,13 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
 #include <span>
-#include <system_error>
 #include <utility>
 
 #include "policy/text.h"
-#include "reporter/options/config_file.h"
 #include "reporter/postfix/postconf.h"
 #include "reporter/postfix/relay_hosts.h"
 
@@ -19,8 +16,6 @@ using policy::Errc;
 using policy::Error;
 using policy::Result;
 
-// A transport table of a large provider has some hundred thousand lines.
-constexpr std::size_t table_bytes_max = 16UL << 20;
 // Instances on one host; more are somebody's mistake.
 constexpr std::size_t instances_max = 64;
 
@@ -41,23 +36,6 @@ void add_hosts(const std::vector<std::string>& more, std::vector<std::string>* h
   }
 }
 
-// The lines of a table's source without comments.
-Result<std::string> read_table(const std::string& path) {
-  std::error_code problem;
-  if (std::filesystem::exists(path, problem) && !std::filesystem::is_regular_file(path, problem))
-    return Error(Errc::io, path + ": is no file");
-  const Result<std::string> text = read_small_file(path, table_bytes_max);
-  if (!text.ok()) return text.error();
-  std::string result;
-  std::string_view rest = *text;
-  while (!rest.empty()) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-    if (!policy::trim(line).starts_with('#')) result.append(line).append("\n");
-  }
-  return result;
-}
-
 void take_relay_hosts(const PostfixValues& values, PostfixConfig* config) {
   for (const std::string_view name : next_hop_names) {
     add_hosts(bracketed_hosts(value_of(values, name)), &config->relay_hosts);
@@ -71,7 +49,7 @@ void take_relay_hosts(const PostfixValues& values, PostfixConfig* config) {
       const std::string place = std::string(name) + " " + table.type + ":" + table.name;
       const Result<std::string> text =
           has_source_text(table.type)
-              ? read_table(table.name)
+              ? read_table_source(table.name)
               : Result<std::string>(Error(Errc::syntax, "tables of this type are not read"));
       if (text.ok()) {
         add_hosts(bracketed_hosts(*text), &config->relay_hosts);

@@ -2,13 +2,18 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
+#include <system_error>
 
 #include "policy/ip_address.h"
 #include "policy/text.h"
+#include "reporter/options/config_file.h"
 
 namespace tlsrpt::reporter {
 namespace {
 
+// A transport table of a large provider has some hundred thousand lines.
+constexpr std::size_t table_bytes_max = 16UL << 20;
 constexpr std::string_view separators = " \t\r\n,";
 
 bool is_separator(char c) { return separators.find(c) != std::string_view::npos; }
@@ -76,6 +81,22 @@ bool has_source_text(std::string_view type) {
   constexpr std::array<std::string_view, 7> types{"texthash", "hash", "btree", "lmdb",
                                                   "cdb",      "dbm",  "sdbm"};
   return std::find(types.begin(), types.end(), type) != types.end();
+}
+
+policy::Result<std::string> read_table_source(const std::string& path) {
+  std::error_code problem;
+  if (std::filesystem::exists(path, problem) && !std::filesystem::is_regular_file(path, problem))
+    return policy::Error(policy::Errc::io, path + ": is no file");
+  const policy::Result<std::string> text = read_small_file(path, table_bytes_max);
+  if (!text.ok()) return text.error();
+  std::string result;
+  std::string_view rest = *text;
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    if (!policy::trim(line).starts_with('#')) result.append(line).append("\n");
+  }
+  return result;
 }
 
 }  // namespace tlsrpt::reporter

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "policy/result.h"
+
 namespace tlsrpt::reporter {
 
 // The hosts in brackets in VALUE, such as "relay:[smtp.isp.example]:587" or several of them
@@ -28,5 +30,9 @@ std::vector<LookupTable> lookup_tables(std::string_view value);
 // Whether tables of TYPE have a text beside them that postmap(1) compiles (hash, lmdb, ...), or are
 // text (texthash): lines `pattern result`.
 bool has_source_text(std::string_view type);
+
+// The lines of the table's source at PATH without comments; errors as of a file that cannot be
+// read, or is too large.
+policy::Result<std::string> read_table_source(const std::string& path);
 
 }  // namespace tlsrpt::reporter

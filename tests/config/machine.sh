@@ -16,12 +16,17 @@ log_timezone = Mars/Olympus
 run_as = no-such-user-here
 record_map = $work/map
 https_ca_file = $work
+log_source = file:$work/absent.log file:$work
+mail_transport = sendmail:$work/absent
 END
 cat >"$work/expected" <<END
 $work/tlsrpt.conf:3: log_timezone: /usr/share/zoneinfo/Mars/Olympus: No such file or directory
 $work/tlsrpt.conf:4: run_as: there is no user no-such-user-here
 $work/tlsrpt.conf:5: record_map: $work/map:2: expected "DOMAIN TXT-RECORD" or "DOMAIN discard"
+$work/tlsrpt.conf:7: log_source: $work: is a directory
 $work/tlsrpt.conf:6: https_ca_file: $work: is a directory
+$work/tlsrpt.conf:7: log_source: warning: $work/absent.log: No such file or directory; tlsrpt-milter waits for it
+$work/tlsrpt.conf:8: mail_transport: warning: $work/absent: No such file or directory; no report is mailed before it is there
 END
 status=0
 "$program" -c "$work/tlsrpt.conf" --check-config >"$work/out" 2>"$work/err" || status=$?

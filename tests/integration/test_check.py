@@ -134,6 +134,16 @@ class CheckTest(unittest.TestCase):
             self.assertNotEqual(ran.returncode, 0, address)
             self.assertEqual(ran.stdout, b"", address)
 
+    def test_the_script_looks_at_the_service_that_mail_leaves_by(self):
+        site = Site(self.folder, smtp_tls_security_level="may", smtp_tls_loglevel=1,
+                    default_transport="out:")
+        site.run([f"postconf -c {site.postfix} -M 'out/unix=out unix - - n - - smtp'"])
+        self.assertEqual(site.setup(), [])
+        site.run([f"postconf -c {site.postfix} -P smtp/unix/smtp_tls_security_level=encrypt"])
+        self.assertEqual(site.setup(), [])
+        site.run([f"postconf -c {site.postfix} -P out/unix/smtp_tls_security_level=encrypt"])
+        self.assertIn("tlsrpt-out", "".join(site.setup()))
+
     def test_one_service_without_log_lines_is_found(self):
         site = Site(self.folder, smtp_tls_security_level="may", smtp_tls_loglevel=1)
         site.run([f"postconf -c {site.postfix} -P relay/unix/smtp_tls_loglevel=0"])
@@ -203,12 +213,29 @@ class CheckTest(unittest.TestCase):
         self.assertEqual(site.check()[0]["resolver"], "fault")
         self.assertIn(f"cp /etc/resolv.conf {copy}", site.commands["resolver"])
 
+    def test_dane_of_a_policy_table_alone_needs_its_resolver(self):
+        table = pathlib.Path(self.folder) / "tls_policy"
+        table.write_text("a.test dane\n")
+        for maps in ("inline:{a.test=dane}", f"texthash:{table}"):
+            with self.subTest(maps), tempfile.TemporaryDirectory() as folder:
+                site = Site(folder, smtp_tls_security_level="may", smtp_tls_loglevel=1,
+                            smtp_dns_support_level="dnssec")
+                self.assertEqual(site.check()[0]["resolver"], "skipped")
+                site.run([f"postconf -c {site.postfix} -e 'smtp_tls_policy_maps={maps}'",
+                          f"postconf -c {site.postfix} -e smtp_dns_support_level=enabled"])
+                self.assertEqual(site.check()[0]["resolver"], "fault")
+                self.assertIn("smtp_dns_support_level=dnssec", "".join(site.commands["resolver"]))
+
     def test_files_and_programs_that_cannot_be_used_are_found(self):
         site = Site(self.folder, smtp_tls_security_level="may", smtp_tls_loglevel=1)
         states, _ = site.check(store=f"sqlite:{self.folder}/absent/store.sqlite",
                                log_source=f"file:{self.folder}/absent.log",
                                mail_transport=f"sendmail:{self.folder}/absent")
         self.assertEqual(self.of_interest(states), {"store", "log", "mail-transport"})
+        states, _ = site.check(log_source=f"file:{self.folder}",
+                               mail_transport=f"sendmail:{self.folder}")
+        self.assertEqual(self.of_interest(states), {"log", "mail-transport"})
+        self.assertFalse([each for each in site.commands["log"] if "chgrp" in each])
         states, _ = site.check(mail_transport="smtp://127.0.0.1:1")
         self.assertEqual(self.of_interest(states), {"mail-transport"})
 

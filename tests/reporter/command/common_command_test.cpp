@@ -114,6 +114,37 @@ TEST(CommonCommand, WarnsOfReportsThatAreSignedForAnotherDomain) {
   EXPECT_EQ(out.str(), line.config_file + ": no faults\n");
 }
 
+TEST(CommonCommand, WarnsOfWhatMayComeLater) {
+  const testing_support::TempDir folder;
+  const std::string absent = folder.file("absent");
+  CommandLine line;
+  line.action = "check-config";
+  line.config_file =
+      folder.write("tlsrpt.conf",
+                   "organization_name = Example Ltd\n"
+                   "contact_info = tls@example.com\n"
+                   "log_source = file:" +
+                       absent + " journal:\nmail_transport = sendmail:" + absent + "\n");
+  std::ostringstream out;
+  std::ostringstream err;
+  EXPECT_EQ(run_common(Program::reporter, line, out, err), exit_ok);
+  EXPECT_EQ(out.str(), line.config_file + ": no faults\n");
+  EXPECT_EQ(err.str(), line.config_file + ":3: log_source: warning: " + absent +
+                           ": No such file or directory; tlsrpt-milter waits for it\n" +
+                           line.config_file + ":4: mail_transport: warning: " + absent +
+                           ": No such file or directory; no report is mailed before it is there\n");
+}
+
+TEST(CommonCommand, AFolderIsNeitherALogNorAProgram) {
+  Settings settings = default_settings();
+  settings.log_source = {"file:/"};
+  settings.mail_transport = "sendmail:/";
+  EXPECT_EQ(missing_on_machine(settings),
+            (std::vector<std::string>{"log_source: /: is a directory",
+                                      "mail_transport: /: is a directory"}));
+  EXPECT_TRUE(awaited_on_machine(settings).empty());
+}
+
 TEST(CommonCommand, LeavesOtherActionsAlone) {
   std::ostringstream out;
   std::ostringstream err;
