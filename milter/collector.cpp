@@ -222,10 +222,17 @@ std::vector<std::string> Collector::take_notices() {
   return notices;
 }
 
-void Collector::tell_given_up(std::vector<std::string>& notices) {
+void Collector::count_given_up() {
   const auto [ours, doubtful] = correlator_.take_given_up();
+  if (ours + doubtful == 0) return;
+  const policy::UtcSeconds now = clock_.now();
+  tally_.forget_queue_ids(ours, doubtful, std::min(read_until_.value_or(now), now));
   given_up_.ours += ours;
   given_up_.doubtful += doubtful;
+}
+
+void Collector::tell_given_up(std::vector<std::string>& notices) {
+  count_given_up();
   if (given_up_.ours + given_up_.doubtful == 0 || clock_.now() < next_given_up_notice_) return;
   next_given_up_notice_ = clock_.now() + notice_interval;
   if (given_up_.ours > 0)
@@ -254,8 +261,9 @@ bool Collector::wants_commit() const {
 }
 
 policy::Status Collector::commit() {
-  if (!is_changed_) return policy::Unit();
+  if (!is_changed_) return store_.still_there();
   if (is_spoilt_) return policy::Error(policy::Errc::internal, "counts are not sure");
+  count_given_up();
   reporter::Batch batch = tally_.batch();
   batch.relay = options_.relay;
   batch.source = options_.source;

@@ -108,8 +108,9 @@ class Collector {
   bool is_spoilt() const { return is_spoilt_; }
   // Whether enough has come together for a commit, whatever the time.
   bool wants_commit() const;
-  // Writes everything since the last commit; does nothing where nothing has changed.
-  // Errc::temporary: nothing was written, try again.
+  // Writes everything since the last commit; where nothing has changed, only looks whether the
+  // store is still there. Errc::temporary: nothing was written, try again; Errc::not_found: the
+  // store was removed.
   policy::Status commit();
 
   // What there is to say and to wait on, as LogReader has it.
@@ -129,6 +130,7 @@ class Collector {
   void note_end();
   const DatagramFacts* facts_of(const ReceivedDatagram& datagram);
   void refuse(const ReceivedDatagram& datagram);
+  void count_given_up();
   void tell_given_up(std::vector<std::string>& notices);
 
   CollectorOptions options_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -63,9 +64,11 @@ struct Work {
     work->setup.emplace(*std::move(setup));
     return work;
   }
-  Status open_store() {
+  // WAITING: called again and again while the store is locked.
+  Status open_store(std::function<void()> waiting) {
     reporter::StoreLimits limits = store_limits(settings);
     limits.hurry = &DaemonSignals::stop_requested();
+    limits.waiting = std::move(waiting);
     auto opened = reporter::open_store(settings.store, reporter::StoreAccess::collector, limits);
     if (!opened) return std::move(opened).error();
     store = *std::move(opened);
@@ -144,6 +147,7 @@ class Daemon {
   void milter_ended();
   void become_ready();
   void tell_progress();
+  std::function<void()> sign_of_life();
   std::vector<CollectorDaemon::Make> makers();
   Status have_store();
   void lose_store();
@@ -172,7 +176,7 @@ Status Daemon::start(const Settings& settings) {
   if (!work) return std::move(work).error();
   work_ = *std::move(work);
   if (auto status = locks_.take(*work_->setup); !status) return status;
-  if (auto status = work_->open_store(); !status) return status;
+  if (auto status = work_->open_store(sign_of_life()); !status) return status;
   say_notices();
   const auto wakeup = Wakeup::make();
   if (!wakeup) return wakeup.error();
@@ -239,6 +243,12 @@ void Daemon::tell_progress() {
               std::chrono::steady_clock::now());
 }
 
+// A lock is waited for some seconds at a time, in which the loop does not go round. It is no hang:
+// each wait ends by itself.
+std::function<void()> Daemon::sign_of_life() {
+  return [this] { service_.alive(); };
+}
+
 std::vector<CollectorDaemon::Make> Daemon::makers() {
   std::vector<CollectorDaemon::Make> makes;
   for (const LogSource& source : work_->setup->sources()) {
@@ -253,7 +263,7 @@ std::vector<CollectorDaemon::Make> Daemon::makers() {
 // Opens the store again where it was lost. The locks lay beside it.
 Status Daemon::have_store() {
   if (work_->store) return Unit();
-  if (auto status = work_->open_store(); !status) return status;
+  if (auto status = work_->open_store(sign_of_life()); !status) return status;
   auto status = locks_.take(*work_->setup);
   if (!status) work_->store.reset();
   return status;
@@ -287,7 +297,7 @@ Status Daemon::read_options_again() {
     log_.warning(std::string(name) + " has changed, which takes effect at the next start only");
   auto work = Work::make(*settings, clock_);
   if (!work) return std::move(work).error();
-  if (auto status = (*work)->open_store(); !status) return status;
+  if (auto status = (*work)->open_store(sign_of_life()); !status) return status;
   if (auto status = locks_.take(*(*work)->setup); !status) {
     locks_.keep_only(*work_->setup);
     return status;

@@ -191,12 +191,20 @@ void Tally::lose(policy::DatagramLoss why, std::uint64_t count, policy::UtcSecon
   lost.last = std::max(lost.last, at);
 }
 
+void Tally::forget_queue_ids(std::uint64_t ours, std::uint64_t doubtful, policy::UtcSeconds at) {
+  reporter::ForgottenQueueIds& forgotten = forgotten_queue_ids_[policy::day_of(at)];
+  forgotten.ours += ours;
+  forgotten.doubtful += doubtful;
+  forgotten.last = std::max(forgotten.last.value_or(at), at);
+}
+
 reporter::Batch Tally::batch() const {
   reporter::Batch batch;
   batch.facts = facts_;
   batch.ignored = ignored_;
   batch.not_understood = not_understood_;
   batch.lost_datagrams = lost_datagrams_;
+  batch.forgotten_queue_ids = forgotten_queue_ids_;
   for (const auto& [key, spans] : tls_logged_) {
     const std::size_t blank = key.find(' ');
     for (const ServiceSpan& span : spans)
@@ -214,6 +222,7 @@ void Tally::clear() {
   ignored_.clear();
   not_understood_.clear();
   lost_datagrams_.clear();
+  forgotten_queue_ids_.clear();
   tls_logged_.clear();
   new_handshakes_.clear();
   seen_records_.clear();

@@ -41,6 +41,9 @@ class Tally final : public SessionSink {
   // COUNT datagrams were lost, AT the latest.
   void lose(policy::DatagramLoss why, std::uint64_t count, policy::UtcSeconds at);
 
+  // Queue ids were forgotten for want of room, AT the latest.
+  void forget_queue_ids(std::uint64_t ours, std::uint64_t doubtful, policy::UtcSeconds at);
+
   // Distinct rows since the last clear().
   std::size_t size() const { return rows_.size(); }
   // The counts since the last clear(), in the order in which the rows came; the caller fills in
@@ -82,6 +85,7 @@ class Tally final : public SessionSink {
   std::vector<reporter::NotUnderstood> not_understood_;
   std::map<std::pair<policy::UtcDay, policy::DatagramLoss>, reporter::LostDatagrams>
       lost_datagrams_;
+  std::map<policy::UtcDay, reporter::ForgottenQueueIds> forgotten_queue_ids_;
   // By relay, blank, service; a new element for each UTC day.
   std::map<std::string, std::vector<ServiceSpan>, std::less<>> tls_logged_;
   // (MX host, blank, address) → day of the last handshake, for this batch and what was asked of

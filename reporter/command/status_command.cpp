@@ -47,6 +47,7 @@ struct DayStatus {
   std::map<policy::Ignored, std::uint64_t> ignored;
   std::vector<NotUnderstood> not_understood;
   std::map<policy::DatagramLoss, LostDatagrams> lost_datagrams;
+  ForgottenQueueIds forgotten_queue_ids;
 };
 
 struct StatusReport {
@@ -111,6 +112,7 @@ Status read_days(Store& store, const CommandContext& context, StatusReport& stat
     read = take(store.ignored(day), place.ignored, status);
     if (read.ok()) read = take(store.not_understood(day), place.not_understood, status);
     if (read.ok()) read = take(store.lost_datagrams(day), place.lost_datagrams, status);
+    if (read.ok()) read = take(store.forgotten_queue_ids(day), place.forgotten_queue_ids, status);
   }
   if (read.ok()) read = read_open_days(store, context, status);
   if (read.ok()) read = take(store.unreported(), status.unreported, status);
@@ -214,6 +216,14 @@ void write_day(JsonWriter& writer, policy::UtcDay day, const DayStatus& status) 
     writer.number_field(policy::to_text(why), lost.count);
   }
   writer.end_object();
+  if (status.forgotten_queue_ids.last) {
+    writer.key("forgotten-queue-ids");
+    writer.begin_object();
+    writer.number_field("of-reports", status.forgotten_queue_ids.ours);
+    writer.number_field("of-lookalikes", status.forgotten_queue_ids.doubtful);
+    writer.text_field("last", policy::to_text(*status.forgotten_queue_ids.last));
+    writer.end_object();
+  }
   writer.key("not-understood");
   writer.begin_array();
   for (const NotUnderstood& each : status.not_understood) {
@@ -429,6 +439,23 @@ void print_collectors(std::ostream& out, const StatusReport& status) {
   if (!troubles.empty()) out << '\n' << troubles.text();
 }
 
+void print_forgotten(std::ostream& out, const StatusReport& status) {
+  Table table({{"Day"}, {"Queue ids forgotten"}, {"Count", Table::Kind::number}, {"Last"}});
+  for (const auto& [day, each] : status.days) {
+    const ForgottenQueueIds& forgotten = each.forgotten_queue_ids;
+    const auto add = [&](std::uint64_t count, const char* what) {
+      if (count == 0) return;
+      table.add_row(
+          {policy::to_text(day), what, std::to_string(count), policy::to_text(*forgotten.last)});
+    };
+    add(forgotten.ours, "of our reports, whose later sessions count like any");
+    add(forgotten.doubtful, "of mail that imitates our reports");
+  }
+  if (table.empty()) return;
+  out << '\n'
+      << table.text() << "There was no room for them; see report-mail in tlsrpt-milter(8).\n";
+}
+
 void print_dropped(std::ostream& out, const StatusReport& status) {
   Table ignored({{"Day"}, {"Not counted"}, {"Sessions", Table::Kind::number}});
   for (const auto& [day, each] : status.days) {
@@ -450,6 +477,7 @@ void print_dropped(std::ostream& out, const StatusReport& status) {
     out << "\nThe kernel's queue of TLSRPT datagrams was " << found_full(status.overruns.count)
         << ", last at " << policy::to_text(status.overruns.last)
         << ".\nWhat came then is lost; see net.unix.max_dgram_qlen in tlsrpt-milter(8).\n";
+  print_forgotten(out, status);
   print_rows(out,
              {{"Day"},
               {"Not reported"},

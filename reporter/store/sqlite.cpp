@@ -251,6 +251,10 @@ void SqliteDatabase::set_busy_timeout(std::chrono::milliseconds timeout) {
 
 void SqliteDatabase::hurry_on(const std::atomic<bool>& hurry) { patience_->hurry = &hurry; }
 
+void SqliteDatabase::tell_waiting(std::function<void()> waiting) {
+  patience_->waiting = std::move(waiting);
+}
+
 // ATTEMPT: how often this lock was tried before. Whether it is tried again.
 int SqliteDatabase::wait_more(void* patience, int attempt) {
   constexpr int longest_nap_ms = 25;
@@ -262,6 +266,7 @@ int SqliteDatabase::wait_more(void* patience, int attempt) {
     if (now - *own.hurried_since >= last_patience) return 0;
   }
   if (now - own.begin >= own.longest) return 0;
+  if (own.waiting) own.waiting();
   (void)sqlite3_sleep(std::min(attempt + 1, longest_nap_ms));
   return 1;
 }

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -122,6 +123,8 @@ class SqliteDatabase {
   void set_busy_timeout(std::chrono::milliseconds timeout);
   // Once HURRY is set, locks are not waited for any longer than a moment in all. It outlives this.
   void hurry_on(const std::atomic<bool>& hurry);
+  // Calls WAITING, which does not throw, again and again while it waits for a lock.
+  void tell_waiting(std::function<void()> waiting);
   // Whether the file, or its write-ahead log, is no longer where it was opened: SQLite would go on
   // in a deleted one, which nobody else sees. The database is of no use then, and is to be closed.
   bool has_moved();
@@ -168,6 +171,7 @@ class SqliteDatabase {
   struct Patience {
     std::chrono::milliseconds longest{0};
     const std::atomic<bool>* hurry = nullptr;
+    std::function<void()> waiting;                  // May be empty.
     std::chrono::steady_clock::time_point begin{};  // Of this wait.
     std::optional<std::chrono::steady_clock::time_point> hurried_since;
   };

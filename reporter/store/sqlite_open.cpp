@@ -95,13 +95,15 @@ Status use_wal(SqliteDatabase& database) {
 }
 
 Result<SqliteDatabase> open_for_writing(const std::string& path, StoreAccess access,
-                                        std::chrono::milliseconds busy_timeout) {
+                                        std::chrono::milliseconds busy_timeout,
+                                        std::function<void()> waiting) {
   Status created = create_file(path);
   if (created.ok()) created = check_regular_file(path);
   if (!created.ok()) return std::move(created).error();
   Result<SqliteDatabase> database =
       SqliteDatabase::open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX);
   if (!database.ok()) return database;
+  database->tell_waiting(std::move(waiting));
   Status done = configure(*database, access, busy_timeout);
   if (!done.ok()) return std::move(done).error();
   // Looked at before anything is written: somebody else's database stays as it is.
@@ -173,14 +175,16 @@ Result<SqliteDatabase> open_for_reading(const std::string& path,
 }  // namespace
 
 Result<SqliteDatabase> open_sqlite(const std::string& path, StoreAccess access,
-                                   std::chrono::milliseconds busy_timeout) {
+                                   std::chrono::milliseconds busy_timeout,
+                                   std::function<void()> waiting) {
   // An absolute path: ":memory:" and "file:" mean nothing special then.
   std::error_code failure;
   const std::string absolute = std::filesystem::absolute(path, failure).string();
   if (failure) return Error(Errc::io, path + ": " + failure.message());
-  Result<SqliteDatabase> database = access == StoreAccess::read_only
-                                        ? open_for_reading(absolute, busy_timeout)
-                                        : open_for_writing(absolute, access, busy_timeout);
+  Result<SqliteDatabase> database =
+      access == StoreAccess::read_only
+          ? open_for_reading(absolute, busy_timeout)
+          : open_for_writing(absolute, access, busy_timeout, std::move(waiting));
   if (!database.ok()) return std::move(database).error().context(path);
   return database;
 }

@@ -1,6 +1,8 @@
 // Opening the SQLite file of a store: creation, rights, settings, and the check of what it holds.
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <string>
 
 #include "policy/result.h"
@@ -13,8 +15,10 @@ namespace tlsrpt::reporter {
 // the path; a missing directory is Errc::io.
 //
 // Files are made with mode 0640 whatever the umask. A reader that may not write beside the file
-// still reads it as long as no writer left anything in its log.
+// still reads it as long as no writer left anything in its log. WAITING: as StoreLimits has it, of
+// who may write.
 policy::Result<SqliteDatabase> open_sqlite(const std::string& path, StoreAccess access,
-                                           std::chrono::milliseconds busy_timeout);
+                                           std::chrono::milliseconds busy_timeout,
+                                           std::function<void()> waiting = {});
 
 }  // namespace tlsrpt::reporter

@@ -491,7 +491,7 @@ Result<bool> SqliteReports::prune_oldest_day(policy::UtcDay before) {
   if (!day) return false;
   for (const std::string_view text :
        {sql::delete_facts, sql::delete_domain_days, sql::delete_ignored, sql::delete_lost_datagrams,
-        sql::delete_lookup_notes, sql::delete_day}) {
+        sql::delete_forgotten_queue_ids, sql::delete_lookup_notes, sql::delete_day}) {
     Result<SqliteUse> statement = database_.use(text);
     if (!statement.ok()) return std::move(statement).error();
     Status done = (*statement)->bind(1, *day).run();

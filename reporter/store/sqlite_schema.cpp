@@ -185,7 +185,7 @@ CREATE TABLE flush_time (
 )sql";
 
 // Number N makes version N + 2 of the version before.
-constexpr std::array<const char*, 2> changes{R"sql(
+constexpr std::array<const char*, 3> changes{R"sql(
 -- Stores of before had it by (day, domain): no order for reading domain by domain.
 DROP INDEX domain_day_open;
 CREATE INDEX domain_day_open ON domain_day (domain, day) WHERE open = 1;
@@ -221,6 +221,15 @@ CREATE TABLE suppression (
   since INTEGER NOT NULL,
   until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+)sql",
+                                             R"sql(
+-- Queue ids that collectors forgot for want of room (ForgottenQueueIds).
+CREATE TABLE forgotten_queue_ids (
+  day INTEGER PRIMARY KEY,
+  ours INTEGER NOT NULL,
+  doubtful INTEGER NOT NULL,
+  last INTEGER NOT NULL
+) STRICT;
 )sql"};
 static_assert(changes.size() + 1 == sqlite_schema_version);
 

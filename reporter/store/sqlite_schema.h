@@ -10,7 +10,7 @@
 namespace tlsrpt::reporter {
 
 // The version that this program writes and reads.
-inline constexpr std::int64_t sqlite_schema_version = 3;
+inline constexpr std::int64_t sqlite_schema_version = 4;
 // "TLSR" in ASCII.
 inline constexpr std::int64_t sqlite_application_id = 0x544c5352;
 

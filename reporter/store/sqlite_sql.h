@@ -50,6 +50,10 @@ inline constexpr std::string_view add_ignored =
 inline constexpr std::string_view add_lost_datagrams =
     "INSERT INTO lost_datagram (day, kind, count, last) VALUES (?1, ?2, ?3, ?4) "
     "ON CONFLICT (day, kind) DO UPDATE SET count = count + ?3, last = max(last, ?4)";
+inline constexpr std::string_view add_forgotten_queue_ids =
+    "INSERT INTO forgotten_queue_ids (day, ours, doubtful, last) VALUES (?1, ?2, ?3, ?4) "
+    "ON CONFLICT (day) DO UPDATE SET ours = ours + ?2, doubtful = doubtful + ?3, "
+    "last = max(last, ?4)";
 // ?3: how many are kept a day.
 inline constexpr std::string_view add_not_understood =
     "INSERT INTO not_understood (day, number, line) SELECT ?1, n.count, ?2 "
@@ -107,6 +111,8 @@ inline constexpr std::string_view ignored_of_day =
     "SELECT kind, sessions FROM ignored WHERE day = ?1";
 inline constexpr std::string_view lost_datagrams_of_day =
     "SELECT kind, count, last FROM lost_datagram WHERE day = ?1";
+inline constexpr std::string_view forgotten_queue_ids_of_day =
+    "SELECT ours, doubtful, last FROM forgotten_queue_ids WHERE day = ?1";
 // ?3 and ?4 are the first and the last instant of the window.
 inline constexpr std::string_view tls_logged =
     "SELECT 1 FROM tls_logged AS l JOIN text AS r ON r.id = l.relay "
@@ -389,6 +395,8 @@ inline constexpr std::string_view delete_domain_days = "DELETE FROM domain_day W
 inline constexpr std::string_view delete_ignored = "DELETE FROM ignored WHERE day = ?1";
 inline constexpr std::string_view delete_lost_datagrams =
     "DELETE FROM lost_datagram WHERE day = ?1";
+inline constexpr std::string_view delete_forgotten_queue_ids =
+    "DELETE FROM forgotten_queue_ids WHERE day = ?1";
 inline constexpr std::string_view delete_lookup_notes = "DELETE FROM lookup_note WHERE day = ?1";
 inline constexpr std::string_view delete_day = "DELETE FROM day WHERE day = ?1";
 inline constexpr std::string_view delete_not_understood =

@@ -23,7 +23,7 @@ using policy::Unit;
 
 Result<std::unique_ptr<Store>> SqliteStore::open(const std::string& path, StoreAccess access,
                                                  const StoreLimits& limits) {
-  Result<SqliteDatabase> database = open_sqlite(path, access, limits.busy_timeout);
+  Result<SqliteDatabase> database = open_sqlite(path, access, limits.busy_timeout, limits.waiting);
   if (!database.ok()) return std::move(database).error();
   if (limits.hurry != nullptr) database->hurry_on(*limits.hurry);
   return std::unique_ptr<Store>(std::make_unique<SqliteStore>(std::move(*database), limits));
@@ -56,9 +56,14 @@ Result<std::optional<CollectorState>> SqliteStore::collector_state(std::string_v
   return std::optional(std::move(state));
 }
 
-Status SqliteStore::commit(const Batch& batch) {
+Status SqliteStore::still_there() {
   if (database_.has_moved())
     return Error(Errc::not_found, "the store's file was removed or replaced");
+  return Unit{};
+}
+
+Status SqliteStore::commit(const Batch& batch) {
+  if (Status there = still_there(); !there.ok()) return there;
   database_.forget_stale_pages();
   Result<SqliteTransaction> transaction = SqliteTransaction::begin(database_);
   if (!transaction.ok()) return std::move(transaction).error().context(database_.path());
@@ -136,6 +141,19 @@ Status SqliteStore::write_lost(const Batch& batch) {
                .bind(2, static_cast<std::int64_t>(key.second))
                .bind(3, static_cast<std::int64_t>(lost.count))
                .bind(4, policy::unix_seconds(lost.last))
+               .run();
+    if (!done.ok()) return done;
+  }
+  for (const auto& [day, forgotten] : batch.forgotten_queue_ids) {
+    Status done = facts_.mention(day);
+    if (!done.ok()) return done;
+    Result<SqliteUse> statement = database_.use(sql::add_forgotten_queue_ids);
+    if (!statement.ok()) return std::move(statement).error();
+    done = (*statement)
+               ->bind(1, number_of(day))
+               .bind(2, static_cast<std::int64_t>(forgotten.ours))
+               .bind(3, static_cast<std::int64_t>(forgotten.doubtful))
+               .bind(4, to_seconds(forgotten.last))
                .run();
     if (!done.ok()) return done;
   }
@@ -279,6 +297,22 @@ Result<std::map<policy::DatagramLoss, LostDatagrams>> SqliteStore::lost_datagram
     if (!good.ok()) return std::move(good).error();
     found[kind] = {count, last};
   }
+}
+
+Result<ForgottenQueueIds> SqliteStore::forgotten_queue_ids(policy::UtcDay day) {
+  Result<SqliteUse> query = database_.use(sql::forgotten_queue_ids_of_day);
+  if (!query.ok()) return std::move(query).error();
+  const Result<bool> found = (*query)->bind(1, number_of(day)).step();
+  if (!found.ok()) return found.error();
+  ForgottenQueueIds forgotten;
+  if (!*found) return forgotten;
+  SqliteRow row(**query);
+  forgotten.ours = static_cast<std::uint64_t>(row.integer("ours", 0));
+  forgotten.doubtful = static_cast<std::uint64_t>(row.integer("doubtful", 0));
+  forgotten.last = row.instant("last");
+  Status good = row.check("forgotten queue ids of " + policy::to_text(day));
+  if (!good.ok()) return std::move(good).error();
+  return forgotten;
 }
 
 Result<bool> SqliteStore::tls_logged(std::string_view relay, std::string_view service,

@@ -38,6 +38,7 @@ class SqliteStore final : public Store {
   policy::Result<std::optional<CollectorState>> collector_state(std::string_view relay,
                                                                 std::string_view source) override;
   policy::Status commit(const Batch& batch) override;
+  policy::Status still_there() override;
   policy::Status set_collector_trouble(const CollectorTrouble& trouble) override;
   policy::Result<bool> is_report_message(std::string_view message_id,
                                          policy::UtcSeconds since) override;
@@ -50,6 +51,7 @@ class SqliteStore final : public Store {
   policy::Result<std::map<policy::Ignored, std::uint64_t>> ignored(policy::UtcDay day) override;
   policy::Result<std::map<policy::DatagramLoss, LostDatagrams>> lost_datagrams(
       policy::UtcDay day) override;
+  policy::Result<ForgottenQueueIds> forgotten_queue_ids(policy::UtcDay day) override;
   policy::Result<bool> tls_logged(std::string_view relay, std::string_view service,
                                   policy::UtcSeconds instant) override;
   policy::Result<std::vector<CollectorInfo>> collectors() override;

@@ -43,6 +43,13 @@ struct LostDatagrams {
   policy::UtcSeconds last{};
 };
 
+// Queue ids that collectors have forgotten for want of room.
+struct ForgottenQueueIds {
+  std::uint64_t ours = 0;      // Of our reports: their sessions are counted like those of any mail.
+  std::uint64_t doubtful = 0;  // Of mail that looks like our reports.
+  std::optional<policy::UtcSeconds> last;  // None: there were none.
+};
+
 // Everything a collector has learned since its last commit; one transaction.
 struct Batch {
   std::string relay;   // Key of the state, together with source.
@@ -55,6 +62,7 @@ struct Batch {
   std::map<std::pair<policy::UtcDay, policy::Ignored>, std::uint64_t> ignored;
   std::vector<NotUnderstood> not_understood;  // The store keeps the first 20 a day.
   std::map<std::pair<policy::UtcDay, policy::DatagramLoss>, LostDatagrams> lost_datagrams;
+  std::map<policy::UtcDay, ForgottenQueueIds> forgotten_queue_ids;
   // (relay host, service) → instants at which an `established to` line was logged, as first and
   // last of each UTC day: what no_tls_seen is judged by.
   struct TlsLogged {
@@ -84,6 +92,8 @@ struct StoreLimits {
   // Once it is set, locks are waited for a few tenths of a second more in all. Null: there is no
   // hurry. Outlives the store.
   const std::atomic<bool>* hurry = nullptr;
+  // Called again and again while a lock is waited for. Empty: nobody wants to know.
+  std::function<void()> waiting = {};
 };
 
 // A report as it was closed. The JSON is kept gzipped; everything else that its messages need to be
@@ -297,6 +307,8 @@ class Store {
   // try again; Errc::io: disk full or damaged, nothing was changed; Errc::not_found: the store was
   // removed under us, this object is of no more use.
   virtual policy::Status commit(const Batch& batch) = 0;
+  // What a commit of nothing would say: Errc::not_found: the store was removed under us.
+  virtual policy::Status still_there() = 0;
   // Takes the place of what is known of its relay and name.
   virtual policy::Status set_collector_trouble(const CollectorTrouble& trouble) = 0;
   // Whether MESSAGE_ID (with brackets) belongs to a delivery created at or after SINCE.
@@ -315,6 +327,7 @@ class Store {
   virtual policy::Result<std::map<policy::Ignored, std::uint64_t>> ignored(policy::UtcDay day) = 0;
   virtual policy::Result<std::map<policy::DatagramLoss, LostDatagrams>> lost_datagrams(
       policy::UtcDay day) = 0;
+  virtual policy::Result<ForgottenQueueIds> forgotten_queue_ids(policy::UtcDay day) = 0;
   // Whether SERVICE of RELAY logged an `established to` line within 24 h of INSTANT.
   virtual policy::Result<bool> tls_logged(std::string_view relay, std::string_view service,
                                           policy::UtcSeconds instant) = 0;

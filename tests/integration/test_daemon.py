@@ -96,6 +96,20 @@ class Systemd(DaemonTest):
         self.assertEqual(daemon.stop(), 0)
         notify.wait_for("STOPPING=1")
 
+    def test_it_shows_that_it_lives_while_it_waits_for_a_lock(self):
+        run = self.run_
+        notify = self.notify_socket()
+        run.start(NOTIFY_SOCKET=notify.path, WATCHDOG_USEC="400000")
+        notify.wait_for("READY=1")
+        with contextlib.closing(sqlite3.connect(run.store, isolation_level=None)) as store:
+            store.execute("BEGIN IMMEDIATE")
+            run.deliver("a.test")
+            before = sum("WATCHDOG=1" in each for each in notify.heard())
+            # It waits for five seconds at a time, and would say so little in five minutes.
+            notify.wait_for("WATCHDOG=1", before + 60)
+            store.execute("ROLLBACK")
+        run.wait_for_counts(a=1)
+
     def test_without_a_watchdog_there_is_no_sign_of_life(self):
         run = self.run_
         notify = self.notify_socket()

@@ -244,6 +244,8 @@ class DamagedStore(TroubleTest):
         run = self.run_
         daemon = self.start()
         run.store.unlink()
+        # Though nothing is logged, there is soon another one.
+        run.wait_for_counts(a=3)
         run.deliver("b.test", 2)
         run.wait_for_counts(a=3, b=2)
         self.said_once(daemon, "removed or replaced", "the store can be used again")

@@ -93,6 +93,17 @@ TEST_F(CollectorTest, SaysHowManyQueueIdsItCouldNotRemember) {
   EXPECT_EQ(notices.front().substr(0, 57),
             "3 queue ids of mail that looks like reports of ours were ");
   EXPECT_TRUE((*collector)->take_notices().empty());
+  EXPECT_FALSE(store->forgotten_queue_ids(day)->last);
+  ASSERT_TRUE((*collector)->commit().ok());
+  append(
+      "2026-11-22T10:00:02Z relay1 postfix/cleanup[1]: 7777777: "
+      "message-id=<tlsrpt.x.1@a.example>\n");
+  ASSERT_TRUE(*(*collector)->take_block());
+  ASSERT_TRUE((*collector)->commit().ok());  // Whether it was told or not.
+  const auto forgotten = store->forgotten_queue_ids(day);
+  EXPECT_EQ(forgotten->ours, 0U);
+  EXPECT_EQ(forgotten->doubtful, 4U);
+  EXPECT_EQ(forgotten->last, noon);  // The log had been read to its end.
 }
 
 TEST_F(CollectorTest, WhatWasNotCommittedIsReadAgain) {

@@ -146,6 +146,21 @@ TEST_F(StatusCommand, TellsThatTheQueueOfDatagramsWasFull) {
   EXPECT_THAT(status(Format::table), HasSubstr("found full 17 times"));
 }
 
+TEST_F(StatusCommand, TellsHowManyQueueIdsWereForgotten) {
+  EXPECT_THAT(status(Format::json), Not(HasSubstr("forgotten-queue-ids")));
+  EXPECT_THAT(status(Format::table), Not(HasSubstr("forgotten")));
+  Batch batch;
+  batch.relay = "relay1";
+  batch.source = "none";
+  batch.forgotten_queue_ids = {{report_day, {0, 17, clock_.now()}}};
+  ASSERT_TRUE(store_->commit(batch).ok());
+  EXPECT_THAT(status(Format::json),
+              HasSubstr("\"forgotten-queue-ids\":{\"of-reports\":0,\"of-lookalikes\":17,"));
+  EXPECT_THAT(status(Format::table),
+              AllOf(HasSubstr("of mail that imitates our reports     17  "),
+                    Not(HasSubstr("of our reports, whose")), HasSubstr("no room for them")));
+}
+
 TEST_F(StatusCommand, TellsWhatWasSetAside) {
   count("a.example");
   count("b.example");

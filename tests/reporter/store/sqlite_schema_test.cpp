@@ -40,19 +40,19 @@ TEST_F(SqliteSchema, IsMadeOnceAndRecognised) {
 TEST_F(SqliteSchema, HasItsNumbers) {
   SqliteDatabase database = open();
   ASSERT_TRUE(create_sqlite_schema(database).ok());
-  EXPECT_EQ(*database.integer("PRAGMA user_version"), 3);
+  EXPECT_EQ(*database.integer("PRAGMA user_version"), 4);
   EXPECT_EQ(*database.integer("PRAGMA application_id"), 0x544c5352);
 }
 
 TEST_F(SqliteSchema, ANewerVersionIsRefusedInClearWords) {
   SqliteDatabase database = open();
   ASSERT_TRUE(create_sqlite_schema(database).ok());
-  ASSERT_TRUE(database.execute("PRAGMA user_version = 4").ok());
+  ASSERT_TRUE(database.execute("PRAGMA user_version = 5").ok());
   const auto state = check_sqlite_schema(database);
   ASSERT_FALSE(state.ok());
   EXPECT_EQ(state.error().code(), Errc::syntax);
   EXPECT_EQ(state.error().message(),
-            "the store has schema version 4, this program knows versions up to 3: it was written "
+            "the store has schema version 5, this program knows versions up to 4: it was written "
             "by a newer tlsrpt");
   EXPECT_EQ(create_sqlite_schema(database).error().code(), Errc::syntax);
 }
@@ -63,6 +63,7 @@ TEST_F(SqliteSchema, AStoreOfAnOlderVersionIsBroughtUpToDate) {
   ASSERT_TRUE(
       database
           .execute("DROP TABLE remembered; DROP TABLE suppression; DROP TABLE lost_datagram; "
+                   "DROP TABLE forgotten_queue_ids; "
                    "ALTER TABLE domain_day DROP COLUMN record; "
                    "ALTER TABLE report DROP COLUMN by_seen_record; "
                    "ALTER TABLE delivery DROP COLUMN is_smallest; DROP INDEX domain_day_open; "
@@ -76,6 +77,7 @@ TEST_F(SqliteSchema, AStoreOfAnOlderVersionIsBroughtUpToDate) {
   EXPECT_EQ(*database.integer("SELECT count(*) FROM suppression"), 0);
   EXPECT_EQ(*database.integer("SELECT count(is_smallest) FROM delivery"), 0);
   EXPECT_EQ(*database.integer("SELECT count(*) FROM lost_datagram"), 0);
+  EXPECT_EQ(*database.integer("SELECT count(*) FROM forgotten_queue_ids"), 0);
   EXPECT_EQ(*database.integer("SELECT count(record) FROM domain_day"), 0);
   EXPECT_EQ(*database.integer("SELECT count(by_seen_record) FROM report"), 0);
   EXPECT_EQ(*database.integer("SELECT sql LIKE '%(domain, day)%' FROM sqlite_schema "

@@ -67,6 +67,30 @@ TEST(SqliteStore, ALockedStoreIsTemporaryAndTheSameBatchGoesInLater) {
   EXPECT_EQ((*store)->facts(day("2026-11-22"), "a.example", 0)->at(0).sessions, 1U);
 }
 
+TEST(SqliteStore, TellsThatItWaitsForALock) {
+  const TempDir folder;
+  unsigned told = 0;
+  StoreLimits limits;
+  limits.busy_timeout = std::chrono::milliseconds(20);
+  limits.waiting = [&told] { ++told; };
+  const auto store = open_store("sqlite:" + folder.file("s"), StoreAccess::collector, limits);
+  ASSERT_TRUE(store.ok());
+  ASSERT_TRUE((*store)->commit(batch_of({sample_fact("a.example")})).ok());
+  EXPECT_EQ(told, 0U);
+  auto other = open_sqlite(folder.file("s"), StoreAccess::reporter, patience);
+  const auto held = SqliteTransaction::begin(*other);
+  EXPECT_FALSE((*store)->commit(batch_of({sample_fact("a.example")})).ok());
+  EXPECT_GT(told, 1U);
+}
+
+TEST(SqliteStore, KnowsThatItsFileWasRemovedThoughThereIsNothingToCommit) {
+  const TempDir folder;
+  const auto store = open_store("sqlite:" + folder.file("s"), StoreAccess::collector, {});
+  EXPECT_TRUE((*store)->still_there().ok());
+  std::filesystem::remove(folder.file("s"));
+  EXPECT_EQ((*store)->still_there().error().code(), Errc::not_found);
+}
+
 TEST(SqliteStore, WhoeverIsInAHurryWaitsForNoLock) {
   const TempDir folder;
   std::atomic<bool> hurry{false};

@@ -182,6 +182,26 @@ TEST_P(StoreContract, LostDatagramsAddUpPerDayAndReason) {
   EXPECT_THAT(*store->lost_datagrams(today), IsEmpty());
 }
 
+TEST_P(StoreContract, ForgottenQueueIdsAddUpPerDay) {
+  const auto store = open(StoreAccess::collector);
+  const policy::UtcDay today = day("2026-11-22");
+  const auto noon = at("2026-11-22T12:00:00Z");
+  EXPECT_FALSE(store->forgotten_queue_ids(today)->last);
+  Batch batch = batch_of({});
+  batch.forgotten_queue_ids = {{today, {2, 5, noon}}};
+  ASSERT_TRUE(store->commit(batch).ok());
+  batch.forgotten_queue_ids = {{today, {1, 0, noon - std::chrono::hours(1)}}};
+  ASSERT_TRUE(store->commit(batch).ok());
+  const auto forgotten = store->forgotten_queue_ids(today);
+  ASSERT_EQ(message_of(forgotten), "ok");
+  EXPECT_EQ(forgotten->ours, 3U);
+  EXPECT_EQ(forgotten->doubtful, 5U);
+  EXPECT_EQ(forgotten->last, noon);
+  EXPECT_THAT(*store->days(), ElementsAre(today));
+  ASSERT_EQ(message_of(open()->prune(today + std::chrono::days(1))), "ok");
+  EXPECT_FALSE(store->forgotten_queue_ids(today)->last);
+}
+
 TEST_P(StoreContract, KeepsTheFirstTwentyLinesOfADayThatFitNothing) {
   const auto store = open(StoreAccess::collector);
   const policy::UtcDay today = day("2026-11-22");
