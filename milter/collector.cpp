@@ -28,13 +28,13 @@ std::string to_octets(const PendingState& pending) {
   StateWriter writer;
   writer.text(pending.reader);
   writer.text(pending.correlator);
-  if (!pending.last_datagram && pending.join.empty() && !pending.counted_until)
-    return writer.take();
   writer.number(pending.last_datagram.value_or(0));
   writer.flag(pending.last_datagram.has_value());
   writer.text(pending.join);
-  if (pending.counted_until)
-    writer.number(static_cast<std::uint64_t>(policy::unix_seconds(*pending.counted_until)));
+  for (const auto& at : {pending.counted_until, pending.newest_line}) {
+    writer.flag(at.has_value());
+    if (at) writer.number(static_cast<std::uint64_t>(policy::unix_seconds(*at)));
+  }
   return writer.take();
 }
 
@@ -47,8 +47,10 @@ policy::Result<PendingState> parse_pending(std::string_view octets) {
     const std::uint64_t number = reader.number();
     if (reader.flag()) pending.last_datagram = number;
     pending.join = reader.text();
-    if (reader.ok() && !reader.at_end())
-      pending.counted_until = policy::from_unix_seconds(static_cast<std::int64_t>(reader.number()));
+    for (auto* at : {&pending.counted_until, &pending.newest_line}) {
+      if (!reader.flag()) continue;
+      *at = policy::from_unix_seconds(static_cast<std::int64_t>(reader.number()));
+    }
   }
   if (!reader.ok() || !reader.at_end())
     return policy::Error(policy::Errc::syntax, "pending state is damaged");
@@ -89,6 +91,7 @@ policy::Status Collector::restore() {
   auto pending = parse_pending((*state)->pending);
   if (!pending) return std::move(pending).error();
   counted_until_ = pending->counted_until;
+  newest_line_ = pending->newest_line;
   use_counted_before();
   if (auto status = correlator_.restore(pending->correlator); !status) return status;
   last_datagram_ = committed_datagram_ = pending->last_datagram;
@@ -122,6 +125,7 @@ policy::Result<bool> Collector::take_block(const std::function<void()>& before_e
   sink_.set_quiet(false);
   if (counted_until_ && block->newest && *block->newest > *counted_until_ + late_lines)
     counted_until_.reset();
+  newest_line_ = std::max(newest_line_, block->newest);
   if (block->newest && (!read_until_ || *block->newest > *read_until_)) read_until_ = block->newest;
   uncommitted_octets_ += block->octets;
   is_changed_ = true;
@@ -271,6 +275,7 @@ policy::Status Collector::commit() {
   PendingState pending{reader_->memory(), correlator_.state(), last_datagram_};
   if (options_.join.expects_datagrams) pending.join = join_.state(clock_.now());
   pending.counted_until = counted_until_;
+  pending.newest_line = newest_line_;
   batch.state.pending = to_octets(pending);
   batch.state.read_until = read_until_;
   batch.committed_at = clock_.now();

@@ -143,6 +143,7 @@ class Collector {
   Correlator correlator_;
   std::optional<policy::UtcSeconds> counted_until_;  // Lines up to then were counted before.
   bool must_tell_counted_before_ = false;
+  std::optional<policy::UtcSeconds> newest_line_;  // By its stamp, of all that were read.
   std::optional<policy::UtcSeconds> read_until_;
   std::uint64_t uncommitted_octets_ = 0;
   std::vector<SeenMail> uncommitted_mails_;
@@ -168,6 +169,9 @@ struct PendingState {
   std::optional<std::uint64_t> last_datagram;
   std::string join = {};
   std::optional<policy::UtcSeconds> counted_until = {};
+  // The newest stamp of a line that was read; unlike CollectorState::read_until, silence does not
+  // move it.
+  std::optional<policy::UtcSeconds> newest_line = {};
 };
 std::string to_octets(const PendingState& pending);
 policy::Result<PendingState> parse_pending(std::string_view octets);

@@ -28,6 +28,17 @@ std::string own_host_name() {
   return name.data();
 }
 
+// The stamp of the newest line that COLLECTOR has read; none: nobody noted it.
+policy::Result<std::optional<policy::UtcSeconds>> newest_line(
+    const reporter::CollectorInfo& collector, reporter::Store& store) {
+  auto state = store.collector_state(collector.relay, collector.source);
+  if (!state) return std::move(state).error();
+  if (!state->has_value()) return std::optional<policy::UtcSeconds>();
+  auto pending = parse_pending((*state)->pending);
+  // One that cannot be read is told by whoever needs it.
+  return pending ? pending->newest_line : std::optional<policy::UtcSeconds>();
+}
+
 }  // namespace
 
 CorrelatorOptions correlator_options(const reporter::Settings& settings,
@@ -132,8 +143,12 @@ policy::Result<std::optional<CountedBefore>> CollectorSetup::counted_before(
         collector.source.starts_with("file:") || collector.source.starts_with("journal:");
     if (collector.relay != relay_ || is_ours || !is_log || !collector.read_until) continue;
     if (own_end && collector.committed_at <= *own_end) continue;
-    // A stamp of the future has proved nothing.
-    const policy::UtcSeconds until = std::min(*collector.read_until, clock_.now());
+    // A log that nobody writes to any more was read on, and has told nothing: what counts is its
+    // newest line. And a stamp of the future has proved nothing.
+    const auto newest = newest_line(collector, store);
+    if (!newest) return newest.error();
+    const policy::UtcSeconds until =
+        std::min(newest->value_or(*collector.read_until), clock_.now());
     if (!before || until > before->until) before = CountedBefore{until, collector.source};
   }
   return before;

@@ -22,12 +22,12 @@ REPORTER = str(BINARIES / "tlsrpt-reporter")
 DAY = "2026-11-22"
 
 
-def delivery(domain, number):
-    """The log lines of one session with TLS."""
+def delivery(domain, number, minute):
+    """The log lines of one session with TLS, MINUTE minutes after ten."""
     mx = f"mx.{domain}[198.51.100.1]:25"
-    return (f"{DAY}T10:00:00Z relay postfix/smtp[7]: Trusted TLS connection established to {mx}: "
+    return (f"{DAY}T10:{minute:02}:00Z relay postfix/smtp[7]: Trusted TLS connection established to {mx}: "
             "TLSv1.3\n"
-            f"{DAY}T10:00:01Z relay postfix/smtp[7]: {0x1000000 + number:X}: to=<u@{domain}>, "
+            f"{DAY}T10:{minute:02}:01Z relay postfix/smtp[7]: {0x1000000 + number:X}: to=<u@{domain}>, "
             f"relay={mx}, delay=1, delays=0/0/1/0, dsn=2.0.0, status=sent (250 Ok)\n")
 
 
@@ -130,11 +130,11 @@ class Run:
                 found.append(process)
         return found
 
-    def deliver(self, domain, times=1):
+    def deliver(self, domain, times=1, minute=0):
         with open(self.log, "a", encoding="utf-8") as log:
             for _ in range(times):
                 self.number += 1
-                log.write(delivery(domain, self.number))
+                log.write(delivery(domain, self.number, minute))
 
     def ask(self, *arguments):
         result = subprocess.run(

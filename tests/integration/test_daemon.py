@@ -159,7 +159,7 @@ class Reload(DaemonTest):
         self.reload(daemon)
         self.assertIn("milter_socket has changed", daemon.output())
         self.milter_answers(run)
-        run.deliver("c.test")
+        run.deliver("c.test", minute=1)
         run.wait_for_counts(a=2, c=1)
 
     def test_a_faulty_file_is_said_and_changes_nothing(self):

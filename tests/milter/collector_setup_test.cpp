@@ -233,6 +233,18 @@ TEST_F(ChangeOfSource, ALogThatIsTakenUpAgainCountsNothingOfTheTimeBetween) {
   EXPECT_EQ(sessions(), 3U);
 }
 
+// As after an upgrade that moved the log elsewhere: nobody sees it for an hour.
+TEST_F(ChangeOfSource, WhatCameWhileTheOldLogWasSilentIsCounted) {
+  set_clock("10:00:05");
+  append("mail.log", delivered("10:00:00", 7));
+  read({file("mail.log")});
+  set_clock("11:00:05");
+  read({file("mail.log")});
+  append("other.log", delivered("10:00:00", 7) + delivered("10:30:00", 7));
+  read({file("other.log")});
+  EXPECT_EQ(sessions(), 2U);
+}
+
 TEST_F(ChangeOfSource, RotationAndAFurtherLogAreNone) {
   set_clock("10:00:05");
   append("mail.log", delivered("10:00:05", 7));

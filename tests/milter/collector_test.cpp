@@ -257,6 +257,11 @@ TEST(PendingState, SurvivesItsOctets) {
   PendingState quiet{"reader", "", std::nullopt};
   quiet.counted_until = noon;
   EXPECT_EQ(parse_pending(to_octets(quiet))->counted_until, noon);
+  EXPECT_EQ(parse_pending(to_octets(quiet))->newest_line, std::nullopt);
+  quiet.newest_line = noon;
+  quiet.counted_until.reset();
+  EXPECT_EQ(parse_pending(to_octets(quiet))->newest_line, noon);
+  EXPECT_EQ(parse_pending(to_octets(quiet))->counted_until, std::nullopt);
   EXPECT_EQ(pending->counted_until, std::nullopt);
   EXPECT_FALSE(parse_pending("").ok());
   EXPECT_FALSE(parse_pending("\x05x").ok());
