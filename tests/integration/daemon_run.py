@@ -25,10 +25,10 @@ DAY = "2026-11-22"
 def delivery(domain, number, minute):
     """The log lines of one session with TLS, MINUTE minutes after ten."""
     mx = f"mx.{domain}[198.51.100.1]:25"
-    return (f"{DAY}T10:{minute:02}:00Z relay postfix/smtp[7]: Trusted TLS connection established to {mx}: "
-            "TLSv1.3\n"
-            f"{DAY}T10:{minute:02}:01Z relay postfix/smtp[7]: {0x1000000 + number:X}: to=<u@{domain}>, "
-            f"relay={mx}, delay=1, delays=0/0/1/0, dsn=2.0.0, status=sent (250 Ok)\n")
+    at = f"{DAY}T10:{minute:02}"
+    return (f"{at}:00Z relay postfix/smtp[7]: Trusted TLS connection established to {mx}: TLSv1.3\n"
+            f"{at}:01Z relay postfix/smtp[7]: {0x1000000 + number:X}: to=<u@{domain}>, relay={mx}, "
+            "delay=1, delays=0/0/1/0, dsn=2.0.0, status=sent (250 Ok)\n")
 
 
 class NotifySocket:
