@@ -48,7 +48,7 @@ policy::Result<PendingState> parse_pending(std::string_view octets) {
     if (reader.flag()) pending.last_datagram = number;
     pending.join = reader.text();
     for (auto* at : {&pending.counted_until, &pending.newest_line}) {
-      if (!reader.flag()) continue;
+      if (!reader.ok() || reader.at_end() || !reader.flag()) continue;
       *at = policy::from_unix_seconds(static_cast<std::int64_t>(reader.number()));
     }
   }

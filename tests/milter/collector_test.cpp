@@ -275,5 +275,14 @@ TEST(PendingState, NeedNotKnowOfDatagrams) {
   EXPECT_EQ(pending->last_datagram, std::nullopt);
 }
 
+// How it was written before it was noted what another log had told.
+TEST(PendingState, NeedNotKnowOfOtherLogs) {
+  const auto pending = parse_pending(std::string("\1a\1b\7\1\1j", 8));
+  ASSERT_TRUE(pending.ok());
+  EXPECT_EQ(pending->last_datagram, 7);
+  EXPECT_EQ(pending->join, "j");
+  EXPECT_EQ(pending->newest_line, std::nullopt);
+}
+
 }  // namespace
 }  // namespace tlsrpt::milter
