@@ -66,7 +66,7 @@ policy::Result<CollectorSetup> CollectorSetup::make(const reporter::Settings& se
   if (!stamps)
     return policy::Error(policy::Errc::syntax,
                          fault_text(settings, "log_timezone", stamps.error().message()));
-  CollectorSetup setup(settings, clock, *std::move(stamps));
+  CollectorSetup setup(settings, clock, *stamps);
   setup.relay_ = settings.relay_name.empty() ? own_host_name() : settings.relay_name;
   auto instances = reporter::read_postfix_configs(settings.postfix_config, settings.log_source,
                                                   reporter::usual_postconf());

@@ -46,8 +46,8 @@ class CollectorSetup {
 
  private:
   CollectorSetup(const reporter::Settings& settings, const reporter::Clock& clock,
-                 StampParser stamps)
-      : settings_(settings), clock_(clock), stamps_(std::move(stamps)) {}
+                 const StampParser& stamps)
+      : settings_(settings), clock_(clock), stamps_(stamps) {}
   std::unique_ptr<LogReader> reader(const reporter::LogSource& source) const;
   policy::Result<std::optional<CountedBefore>> counted_before(const reporter::LogSource& source,
                                                               reporter::Store& store) const;
