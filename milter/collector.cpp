@@ -162,7 +162,7 @@ void Collector::take(std::span<const ReceivedDatagram> datagrams) {
       refuse(datagram);
       continue;
     }
-    join_.take(datagram.pid, datagram.at, *facts, datagram.was_held);
+    join_.take(datagram.pid, datagram.at, *facts, datagram.stamp);
   }
   const std::uint64_t dropped = join_.take_dropped();
   dropped_ += dropped;

@@ -45,13 +45,13 @@ DatagramFacts DatagramJoin::take_out(Datagrams::iterator datagram) {
 }
 
 void DatagramJoin::take(std::int64_t pid, policy::UtcSeconds at, const DatagramFacts& facts,
-                        bool was_held) {
+                        StampOf stamp) {
   lines_alone_ = 0;
   if (!options_.has_log) {
     count_alone(facts, at, nullptr);
     return;
   }
-  Datagram fresh{pid, at, was_held, false, facts};
+  Datagram fresh{pid, at, stamp, false, facts};
   if (const auto line = find_near(fresh); line != lines_.end()) {
     note_pair(line->first, line->second, fresh);
     note_paired(fresh);
@@ -70,7 +70,9 @@ std::uint64_t DatagramJoin::tlsrpt_line(policy::UtcSeconds at, const LogLine& lo
   Line line;
   line.pid = pid_of(log);
   line.at = at;
-  line.since = at >= gap_end_ && at <= gap_end_ + line_lag ? gap_begin_ : at;
+  // What had to wait is written down no slower than it came.
+  const auto drain = std::min<std::chrono::seconds>(gap_end_ - gap_begin_, datagram_wait);
+  line.since = at >= gap_end_ && at <= gap_end_ + drain ? gap_begin_ : at;
   const std::string& folded = filter_.domain(message.domain).domain;
   line.domain = folded.empty() ? std::string(message.domain) : folded;
   line.outcome = message.success ? Outcome::success : message.failure_type;
@@ -300,25 +302,33 @@ void DatagramJoin::expire_datagram(Datagrams::iterator found) {
     return;
   }
   note_left_over(&balance_.datagrams);
-  if (!options_.is_only) counted_.push_back(hash_of(datagram));
-  if (options_.counts_alone) count_alone(datagram.facts, datagram.at, nullptr);
+  if (options_.counts_alone) {
+    if (!options_.is_only) counted_.push_back(hash_of(datagram));
+    count_alone(datagram.facts, datagram.at, nullptr);
+  }
   become_counted(datagram);
 }
 
 void DatagramJoin::note_left_over(std::uint64_t* side) {
   ++*side;
-  if (balance_.pairs + balance_.lines + balance_.datagrams < balance_memory) return;
+  if (balance_.pairs + balance_.lines + balance_.datagrams >= balance_memory) halve_balance();
+}
+
+void DatagramJoin::halve_balance() {
   for (std::uint64_t* each : {&balance_.pairs, &balance_.lines, &balance_.datagrams}) *each /= 2;
 }
 
 void DatagramJoin::become_counted(Datagram& datagram) {
   datagram.is_counted = true;
   ++counted_datagrams_;
-  if (datagram.was_held) --held_datagrams_;
+  if (datagram.stamp == StampOf::start) --held_datagrams_;
 }
 
 void DatagramJoin::forget_old() {
   next_forget_ = now_ + forget_interval;
+  using std::chrono::hours;
+  if (std::chrono::floor<hours>(now_) != std::chrono::floor<hours>(now_ - forget_interval))
+    halve_balance();
   for (auto next = lines_.begin(); next != lines_.end();) {
     const auto found = next++;
     Line& line = found->second;
@@ -368,7 +378,7 @@ void DatagramJoin::add(std::uint64_t number, const Datagram& datagram) {
   datagram_index_.add(key_of(datagram), {number, datagram.pid, datagram.at, datagram.at});
   if (datagram.is_counted) {
     ++counted_datagrams_;
-  } else if (datagram.was_held) {
+  } else if (datagram.stamp == StampOf::start) {
     ++held_datagrams_;
   }
 }
@@ -377,7 +387,7 @@ void DatagramJoin::unlist(Datagrams::iterator datagram) {
   datagram_index_.remove(key_of(datagram->second), datagram->first);
   if (datagram->second.is_counted) {
     --counted_datagrams_;
-  } else if (datagram->second.was_held) {
+  } else if (datagram->second.stamp == StampOf::start) {
     --held_datagrams_;
   }
 }

@@ -9,10 +9,10 @@
 // the datagram. The first line takes the first datagram. What is left over:
 //
 //  - a line that finds no datagram within datagram_wait of log time takes one of its process that
-//    agrees, where the log's stamps explain that they are apart: nothing was logged from the one to
-//    the other, or they are whole quarters of an hour apart, and no line of the ten minutes after
-//    it is of one moment with its datagram (log_timezone is wrong, or the hour is shown twice).
-//    Else the log alone counts;
+//    agrees, where stamps explain that they are apart: nothing was logged from the one to the
+//    other, or the datagram's is that of its receipt, or they are whole quarters of an hour apart,
+//    and no line of the ten minutes after it is of one moment with its datagram (log_timezone is
+//    wrong, or the hour is shown twice). Else the log alone counts;
 //  - a datagram whose line has not come datagram_wait after the log was read past its arrival
 //    takes such a line that was counted before it came, or counts alone, on the day of its arrival;
 //  - where pairs of one moment mostly have two pids, pids are not compared: Postfix runs in a
@@ -45,15 +45,18 @@
 #include "milter/correlate/pair_index.h"
 #include "milter/correlate/session_sink.h"
 #include "milter/datagram/datagram_facts.h"
+#include "milter/datagram/received_datagram.h"
 #include "policy/result.h"
 
 namespace tlsrpt::milter {
 
 inline constexpr std::chrono::minutes datagram_wait{10};
 // A process writes the line and then sends the datagram, both within a moment; whole seconds. A
-// busy syslog stamps what it gets late.
-inline constexpr std::chrono::seconds line_lag{5};
+// busy syslog stamps late what it gets; so does a busy daemon with datagrams that the kernel did
+// not stamp.
+inline constexpr std::chrono::seconds line_lag{15};
 inline constexpr std::chrono::seconds datagram_lag{2};
+inline constexpr std::chrono::seconds receipt_lag{5};
 inline constexpr std::chrono::hours counted_memory{24};
 // An hour of log behind us, at ten sessions a second; some 300 octets each.
 inline constexpr std::size_t max_join_lines = 50000;
@@ -61,7 +64,7 @@ inline constexpr std::size_t max_join_datagrams = 50000;
 inline constexpr std::uint64_t max_lines_alone = 1000;
 // What was counted at once for want of datagrams is remembered for so long: much longer than
 // datagram and line are apart.
-inline constexpr std::chrono::seconds brief_memory = 6 * line_lag;
+inline constexpr std::chrono::seconds brief_memory = 2 * line_lag;
 
 struct JoinOptions {
   bool expects_datagrams = false;  // Without them lines are passed on at once.
@@ -79,10 +82,9 @@ class DatagramJoin final : public SessionSink {
 
   // What DATAGRAM says, for take().
   DatagramFacts read(const TlsrptDatagram& datagram) { return fact_reader_.read(datagram); }
-  // A datagram of the process PID that arrived at AT and says FACTS, of read(). WAS_HELD: it came
-  // when we had just started, and may have lain in the socket since the last stop; then its line
-  // may be as old as that.
-  void take(std::int64_t pid, policy::UtcSeconds at, const DatagramFacts& facts, bool was_held);
+  // A datagram of the process PID that arrived at AT and says FACTS, of read(). STAMP tells what AT
+  // is; the line of one that may have lain in the socket may be as old as the last stop.
+  void take(std::int64_t pid, policy::UtcSeconds at, const DatagramFacts& facts, StampOf stamp);
   // The next line has the stamp AT; called before it is judged.
   void advance(policy::UtcSeconds at);
   // At NOW there was nothing more to read.
@@ -168,7 +170,7 @@ class DatagramJoin final : public SessionSink {
   struct Datagram {
     std::int64_t pid = 0;
     policy::UtcSeconds at{};
-    bool was_held = false;
+    StampOf stamp = StampOf::receipt;
     bool is_counted = false;  // Alone, by whichever collector does so.
     DatagramFacts facts;
   };
@@ -181,6 +183,9 @@ class DatagramJoin final : public SessionSink {
   static std::uint64_t hash_of(const Datagram& datagram);
   static bool agree(const Line& line, const Datagram& datagram);
   bool is_near(const Line& line, const Datagram& datagram) const;
+  policy::UtcSeconds earliest_line(const Datagram& datagram) const;
+
+  bool is_late(policy::UtcSeconds since, policy::UtcSeconds at, const Datagram& datagram) const;
 
   Datagrams::iterator find_near(const Line& line);
   Datagrams::iterator find_far(std::uint64_t number, const Line& line);
@@ -204,6 +209,7 @@ class DatagramJoin final : public SessionSink {
   void move_to(policy::UtcSeconds now);
   void expire_line(Lines::iterator line);
   void expire_datagram(Datagrams::iterator datagram);
+  void halve_balance();
   void note_left_over(std::uint64_t* side);
   void become_counted(Datagram& datagram);
   void count_without_datagram(Line& line);
@@ -231,7 +237,7 @@ class DatagramJoin final : public SessionSink {
   Lines lines_;
   Datagrams datagrams_;
   std::size_t counted_datagrams_ = 0;  // Of these: counted alone, and remembered.
-  std::size_t held_datagrams_ = 0;     // Of these: was_held, and not counted.
+  std::size_t held_datagrams_ = 0;     // Of these: StampOf::start, and not counted.
   PairIndex line_index_;
   PairIndex datagram_index_;
   PairEvidence evidence_;

@@ -9,6 +9,9 @@ namespace {
 
 using policy::Outcome;
 
+// A datagram that nobody has stamped may have been received so much later than it was sent: when
+// the wait of its line ends, it has been handed over, and all lines that are near to it were read.
+constexpr std::chrono::seconds late_receipt = datagram_wait / 2 - line_lag;
 // What differences between time zones, and between summer and winter, are multiples of; the
 // largest of them.
 using Quarters = std::chrono::duration<std::int64_t, std::ratio<15 * 60>>;
@@ -58,15 +61,18 @@ bool DatagramJoin::agree(const Line& line, const Datagram& datagram) {
 // What lay in the socket is as old as the first line that it agrees with: a newer datagram would
 // take that line, the next one that of the newer, and in the end both would be left over.
 bool DatagramJoin::is_near(const Line& line, const Datagram& datagram) const {
-  const auto earliest =
-      datagram.was_held && !datagram.is_counted ? held_since_ : datagram.at - datagram_lag;
-  return line.at >= earliest && line.at <= datagram.at + line_lag;
+  return line.at >= earliest_line(datagram) && line.at <= datagram.at + line_lag;
+}
+
+policy::UtcSeconds DatagramJoin::earliest_line(const Datagram& datagram) const {
+  if (datagram.is_counted || datagram.stamp == StampOf::receipt) return datagram.at - receipt_lag;
+  return datagram.stamp == StampOf::start ? held_since_ : datagram.at - datagram_lag;
 }
 
 DatagramJoin::Datagrams::iterator DatagramJoin::find_near(const Line& line) {
   auto best = datagrams_.end();
   for (const auto& entry : datagram_index_.from(key_of(line), line.at - line_lag)) {
-    if (entry.at > line.at + datagram_lag && held_datagrams_ == 0) break;
+    if (entry.at > line.at + receipt_lag && held_datagrams_ == 0) break;
     if (entry.pid != line.pid && (pids_agree_ || best != datagrams_.end())) continue;
     const auto found = datagrams_.find(entry.number);
     if (!is_near(line, found->second) || !agree(line, found->second)) continue;
@@ -78,8 +84,7 @@ DatagramJoin::Datagrams::iterator DatagramJoin::find_near(const Line& line) {
 
 DatagramJoin::Lines::iterator DatagramJoin::find_near(const Datagram& datagram) {
   auto best = lines_.end();
-  const auto earliest = datagram.was_held ? held_since_ : datagram.at - datagram_lag;
-  for (const auto& entry : line_index_.from(key_of(datagram), earliest)) {
+  for (const auto& entry : line_index_.from(key_of(datagram), earliest_line(datagram))) {
     if (entry.at > datagram.at + line_lag) break;
     if (entry.pid != datagram.pid && (pids_agree_ || best != lines_.end())) continue;
     const auto found = lines_.find(entry.number);
@@ -90,6 +95,14 @@ DatagramJoin::Lines::iterator DatagramJoin::find_near(const Datagram& datagram) 
   return best;
 }
 
+// Whether a line that is stamped AT, and may have been written since SINCE, is that of DATAGRAM:
+// its stamp is late, or that of the datagram.
+bool DatagramJoin::is_late(policy::UtcSeconds since, policy::UtcSeconds at,
+                           const Datagram& datagram) const {
+  const auto lag = datagram.stamp == StampOf::sending ? datagram_lag : late_receipt;
+  return datagram.at >= since - line_lag && datagram.at <= at + lag;
+}
+
 // LINE was waited for in vain: why it and its datagram may have different stamps.
 DatagramJoin::Datagrams::iterator DatagramJoin::find_far(std::uint64_t number, const Line& line) {
   const bool has_right_stamp = evidence_.stamps_agree(number, line.at);
@@ -98,8 +111,7 @@ DatagramJoin::Datagrams::iterator DatagramJoin::find_far(std::uint64_t number, c
     if (pids_agree_ && entry.pid != line.pid) continue;
     const auto found = datagrams_.find(entry.number);
     const Datagram& datagram = found->second;
-    const bool may_be = is_near(line, datagram) ||
-                        (entry.at >= since - line_lag && entry.at <= line.at + datagram_lag) ||
+    const bool may_be = is_near(line, datagram) || is_late(since, line.at, datagram) ||
                         (!has_right_stamp && zone_offset(line.at, entry.at));
     if (may_be && agree(line, datagram)) return found;
   }
@@ -111,11 +123,10 @@ DatagramJoin::Lines::iterator DatagramJoin::find_far(const Datagram& datagram) {
   const bool is_sure = !loses_both();
   for (const auto& entry : line_index_.all(key_of(datagram))) {
     if (pids_agree_ && entry.pid != datagram.pid) continue;
-    const policy::UtcSeconds since = is_sure ? entry.since : entry.at;
-    const bool is_late = datagram.at >= since - line_lag && datagram.at <= entry.at + datagram_lag;
-    if (!is_late && !zone_offset(entry.at, datagram.at)) continue;
+    const bool late = is_late(is_sure ? entry.since : entry.at, entry.at, datagram);
+    if (!late && !zone_offset(entry.at, datagram.at)) continue;
     const auto found = lines_.find(entry.number);
-    if (!is_late && evidence_.stamps_agree(entry.number, entry.at)) continue;
+    if (!late && evidence_.stamps_agree(entry.number, entry.at)) continue;
     if (agree(found->second, datagram)) return found;
   }
   return lines_.end();
@@ -125,16 +136,20 @@ DatagramJoin::Lines::iterator DatagramJoin::find_far(const Datagram& datagram) {
 DatagramJoin::Datagrams::iterator DatagramJoin::find_of_other_pid(std::uint64_t number,
                                                                   const Line& line) {
   if (!pids_agree_) return datagrams_.end();  // Then they were looked at.
-  for (const auto& entry : datagram_index_.from(key_of(line), line.at - line_lag)) {
-    if (entry.at > line.at + datagram_lag && held_datagrams_ == 0) break;
+  const bool has_right_stamp = evidence_.stamps_agree(number, line.at);
+  for (const auto& entry : datagram_index_.all(key_of(line))) {
+    const bool may_be_off = !has_right_stamp && zone_offset(line.at, entry.at);
+    if (!may_be_off && entry.at < line.at - line_lag) continue;
+    if (has_right_stamp && entry.at > line.at + receipt_lag && held_datagrams_ == 0) break;
     const auto found = datagrams_.find(entry.number);
     const Datagram& datagram = found->second;
-    if (!is_near(line, datagram) || !agree(line, datagram)) continue;
+    const bool near = is_near(line, datagram);
+    if ((!near && !may_be_off) || !agree(line, datagram)) continue;
     // What lay in the socket came since the last stop, and its own line has been read by then.
-    if (datagram.was_held && !datagram.is_counted &&
+    if (datagram.stamp == StampOf::start && !datagram.is_counted &&
         (line.at + line_lag < held_since_ + datagram_wait || now_ <= datagram.at + line_lag))
       continue;
-    evidence_.add(number, line.at, false);
+    evidence_.add(number, line.at, false, near);
     pids_agree_ = evidence_.pids_agree(line.at);
     return pids_agree_ ? datagrams_.end() : found;
   }
@@ -154,9 +169,11 @@ void DatagramJoin::pair_waiting() {
 // Line NUMBER and DATAGRAM are one session.
 void DatagramJoin::note_pair(std::uint64_t number, const Line& line, const Datagram& datagram) {
   ++balance_.pairs;
-  if (is_near(line, datagram)) {
-    evidence_.add(number, line.at, line.pid == datagram.pid);
-    if (!pids_agree_) pids_agree_ = evidence_.pids_agree(line.at);
+  lines_alone_ = 0;
+  const bool near = is_near(line, datagram);
+  evidence_.add(number, line.at, line.pid == datagram.pid, near);
+  if (!pids_agree_) pids_agree_ = evidence_.pids_agree(line.at);
+  if (near) {
     zone_pairs_ = 0;
   } else if (const auto offset = zone_offset(line.at, datagram.at)) {
     zone_pairs_ = *offset == zone_offset_ ? zone_pairs_ + 1 : 1;
@@ -190,14 +207,17 @@ void DatagramJoin::note_paired(const Datagram& datagram) {
   if (!options_.is_only) paired_.push_back(hash_of(datagram));
 }
 
-// The datagram with this hash that waits, or else, where COUNTED_TOO, that was counted.
+// The first datagram with this hash that waits, or else, where COUNTED_TOO, that was counted.
 DatagramJoin::Datagrams::iterator DatagramJoin::find_hash(std::uint64_t hash, bool counted_too) {
-  const auto is_it = [hash](const auto& each) { return hash_of(each.second) == hash; };
+  const auto is_it = [hash](bool is_counted) {
+    return [hash, is_counted](const auto& each) {
+      return each.second.is_counted == is_counted && hash_of(each.second) == hash;
+    };
+  };
   const auto first_waiting = datagrams_.lower_bound(datagram_cursor_);
-  const auto found = std::find_if(first_waiting, datagrams_.end(), is_it);
+  const auto found = std::find_if(first_waiting, datagrams_.end(), is_it(false));
   if (found != datagrams_.end() || !counted_too) return found;
-  const auto counted = std::find_if(datagrams_.begin(), first_waiting, is_it);
-  return counted == first_waiting ? datagrams_.end() : counted;
+  return std::find_if(datagrams_.begin(), datagrams_.end(), is_it(true));
 }
 
 }  // namespace tlsrpt::milter

@@ -119,7 +119,7 @@ class DatagramJoin::StateOf {
   void write(const Datagram& datagram) {
     writer_->number(static_cast<std::uint64_t>(datagram.pid));
     write_stamp(*writer_, datagram.at);
-    writer_->flag(datagram.was_held);
+    writer_->number(static_cast<std::uint64_t>(datagram.stamp));
     writer_->flag(datagram.is_counted);
     write(datagram.facts);
   }
@@ -128,7 +128,7 @@ class DatagramJoin::StateOf {
     Datagram datagram;
     datagram.pid = static_cast<std::int64_t>(reader_->number());
     datagram.at = read_stamp(*reader_);
-    datagram.was_held = reader_->flag();
+    datagram.stamp = reader_->enumeration(StampOf::start);
     datagram.is_counted = reader_->flag();
     datagram.facts = read_facts();
     return datagram;

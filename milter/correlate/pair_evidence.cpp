@@ -14,7 +14,8 @@ policy::UtcSeconds minute_of(policy::UtcSeconds at) {
 
 }  // namespace
 
-void PairEvidence::add(std::uint64_t number, policy::UtcSeconds at, bool same_pid) {
+void PairEvidence::add(std::uint64_t number, policy::UtcSeconds at, bool same_pid,
+                       bool same_moment) {
   const policy::UtcSeconds begin = minute_of(at);
   auto found = std::find_if(minutes_.rbegin(), minutes_.rend(),
                             [begin](const Minute& minute) { return minute.begin == begin; });
@@ -23,7 +24,7 @@ void PairEvidence::add(std::uint64_t number, policy::UtcSeconds at, bool same_pi
     minutes_.push_back({begin, 0, 0, 0});
     found = minutes_.rbegin();
   }
-  found->last_line = std::max(found->last_line, number);
+  if (same_moment) found->last_line = std::max(found->last_line, number);
   ++(same_pid ? found->same_pid : found->other_pid);
 }
 

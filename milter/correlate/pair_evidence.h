@@ -1,7 +1,8 @@
 // PairEvidence: what the pairs of late tell of stamps and pids, for DatagramJoin.
 //
-// Minute by minute of the log it counts the lines that found a datagram of their moment: by their
-// pid, or only by that of another process. From it follows, for the surroundings of one line,
+// Minute by minute of the log it counts the lines that found a datagram: one of their pid or of
+// another process, and knows the last one that found one of its moment. From it follows, for the
+// surroundings of one line,
 //
 //  - whether pids of log and datagrams are the same: where most pairs have two, Postfix runs in a
 //    container whose log has its own;
@@ -26,8 +27,8 @@ class PairEvidence {
   // Twice as long as a line waits, and once more for an hour that is shown twice.
   static constexpr std::size_t max_minutes = 100;
 
-  // Line NUMBER, stamped AT, found a datagram of its moment; by its pid, or by another.
-  void add(std::uint64_t number, policy::UtcSeconds at, bool same_pid);
+  // Line NUMBER, stamped AT, found a datagram, of its pid or of another, and of its moment or not.
+  void add(std::uint64_t number, policy::UtcSeconds at, bool same_pid, bool same_moment);
   // Whether at least half of the pairs that are near AT have one pid, or there is none.
   bool pids_agree(policy::UtcSeconds at) const;
   // Whether, in the ten minutes after line NUMBER, stamped AT, some line found a datagram of its
@@ -41,7 +42,7 @@ class PairEvidence {
  private:
   struct Minute {
     policy::UtcSeconds begin{};
-    std::uint64_t last_line = 0;
+    std::uint64_t last_line = 0;  // Of those with a datagram of their moment.
     std::uint64_t same_pid = 0;
     std::uint64_t other_pid = 0;
   };

@@ -34,7 +34,8 @@ static_assert(sizeof(RecordHead) == 32, "no padding is written");
 
 constexpr std::uint32_t record_magic = 0x54525031;
 constexpr std::uint32_t flag_truncated = 1;
-constexpr std::uint32_t flag_held = 2;
+// How often StampOf is shifted.
+constexpr unsigned stamp_shift = 1;
 // Read at once; more than the longest record.
 constexpr std::size_t block_octets = 256UL * 1024;
 static_assert(block_octets > sizeof(RecordHead) + max_datagram);
@@ -57,7 +58,8 @@ std::optional<ReceivedDatagram> take_record(std::string_view* octets) {
   datagram.at = policy::from_unix_seconds(head.at);
   datagram.octets = octets->substr(sizeof head, head.length);
   datagram.is_truncated = (head.flags & flag_truncated) != 0;
-  datagram.was_held = (head.flags & flag_held) != 0;
+  datagram.stamp = static_cast<StampOf>(std::min<std::uint32_t>(
+      head.flags >> stamp_shift, static_cast<std::uint32_t>(StampOf::start)));
   octets->remove_prefix(sizeof head + head.length);
   return datagram;
 }
@@ -163,7 +165,8 @@ void DatagramJournal::put(const ReceivedDatagram& datagram, std::string* batch) 
   head.sequence = datagram.sequence;
   head.at = policy::unix_seconds(datagram.at);
   head.pid = static_cast<std::int32_t>(datagram.pid);
-  head.flags = (datagram.is_truncated ? flag_truncated : 0) | (datagram.was_held ? flag_held : 0);
+  head.flags = (datagram.is_truncated ? flag_truncated : 0) |
+               static_cast<std::uint32_t>(datagram.stamp) << stamp_shift;
   std::array<char, sizeof head> octets{};
   std::memcpy(octets.data(), &head, sizeof head);
   batch->append(octets.data(), octets.size());

@@ -118,14 +118,18 @@ ReceivedDatagram DatagramLanding::at(std::size_t index) const {
   datagram.octets = {layout_->octets[index].data(),
                      std::min<std::size_t>(message.msg_len, max_datagram)};
   datagram.is_truncated = (message.msg_hdr.msg_flags & MSG_TRUNC) != 0;
-  datagram.was_held = layout_->now <= layout_->held_until;
   if (const auto sender = find_part<ucred>(control.octets, SCM_CREDENTIALS))
     datagram.pid = sender->pid;
   const auto sent = find_part<timeval>(control.octets, SCM_TIMESTAMP);
-  // What was sent before the kernel was asked for stamps gets that of its receipt.
-  if (sent && layout_->is_kernels_clock != 0 && sent->tv_sec < layout_->now) {
+  const bool is_known = sent && layout_->is_kernels_clock != 0;
+  if (is_known && sent->tv_sec < layout_->now) {
     datagram.at = policy::from_unix_seconds(sent->tv_sec);
-    datagram.was_held = false;
+    datagram.stamp = StampOf::sending;
+  } else if (layout_->now <= layout_->held_until) {
+    // What was sent before the kernel was asked for stamps gets that of its receipt.
+    datagram.stamp = StampOf::start;
+  } else if (is_known) {
+    datagram.stamp = StampOf::sending;
   }
   return datagram;
 }

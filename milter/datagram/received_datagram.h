@@ -13,14 +13,21 @@
 
 namespace tlsrpt::milter {
 
+// What ReceivedDatagram::at tells.
+enum class StampOf : std::uint8_t {
+  sending,  // By the kernel.
+  receipt,  // It was sent before, usually a moment.
+  start,    // Of its receipt, and it may have lain in the socket since the life before.
+};
+
 struct ReceivedDatagram {
   std::int64_t pid = 0;     // Of the sender, from the socket's credentials; 0: not known.
-  policy::UtcSeconds at{};  // When it was sent; where that is not known, when it was received.
+  policy::UtcSeconds at{};
   std::string_view octets;  // Valid during the call.
   // Ascending; 0: not numbered, and no journal has it.
   std::uint64_t sequence = 0;
   bool is_truncated = false;  // It was longer than max_datagram; its end is missing.
-  bool was_held = false;      // It may have lain in the socket since the life before.
+  StampOf stamp = StampOf::receipt;
 };
 
 }  // namespace tlsrpt::milter

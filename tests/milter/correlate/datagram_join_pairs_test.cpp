@@ -131,6 +131,16 @@ TEST(DatagramJoinPairs, AStandstillThatNobodyWaitedForCountsNothingTwice) {
   EXPECT_EQ(world.sink.messages, 80U);
 }
 
+TEST(DatagramJoinPairs, ADatagramThatNobodyStampedWasSentBeforeItsReceipt) {
+  JoinWorld world;
+  log_session(world, 0);
+  world.datagram(250, 7, success_datagram("a.example"), StampOf::receipt).end(hour);
+  EXPECT_EQ(by_source(world), (Sources{{"both", 1}}));
+  log_session(world, 2 * hour);
+  world.datagram(2 * hour + 250, 7, success_datagram("a.example")).end(4 * hour);
+  EXPECT_EQ(by_source(world), (Sources{{"both", 1}, {"log", 1}, {"datagram", 1}}));
+}
+
 TEST(DatagramJoinPairs, LinesAndDatagramsThatAreLostAtOnceStayTwoSessions) {
   // So far apart that moments do not overlap.
   for (const int processes : {3, 40}) {
@@ -138,9 +148,12 @@ TEST(DatagramJoinPairs, LinesAndDatagramsThatAreLostAtOnceStayTwoSessions) {
     const Site site{
         .seconds_between = 9, .processes = processes, .lost_lines = 20, .lost_datagrams = 20};
     const int visible = play(world, site, 0, 480);
-    world.end(30 * hour).end(60 * hour);
-    EXPECT_EQ(world.sink.seen.size(), unsigned(visible)) << processes;
+    world.end(2 * hour);
     EXPECT_TRUE(world.join().pairs_badly()) << processes;
+    world.end(30 * hour).end(60 * hour);
+    // Until it is known that both get lost, a few look like a log that stood still.
+    EXPECT_LE(world.sink.seen.size(), unsigned(visible)) << processes;
+    EXPECT_GE(world.sink.seen.size() + 5, unsigned(visible)) << processes;
   }
 }
 
@@ -157,6 +170,48 @@ TEST(DatagramJoinPairs, OtherPidsAllAlongMakePairsByMoment) {
   play(world, {.pid_offset = 4000}, 0, 1000);
   world.end(10 * hour);
   EXPECT_EQ(by_source(world), (Sources{{"both", 1000}}));
+}
+
+TEST(DatagramJoinPairs, OtherPidsAndAnotherTimeZoneMakePairs) {
+  JoinWorld world;
+  play(world, {.log_offset = -2 * hour, .pid_offset = 4000}, 0, 1000);
+  EXPECT_EQ(world.join().stamps_off(), std::chrono::hours(-2));
+  world.end(10 * hour);
+  EXPECT_EQ(by_source(world), (Sources{{"both", 1000}}));
+}
+
+TEST(DatagramJoinPairs, ASyslogThatIsAlwaysSomeSecondsLateCountsNothingTwice) {
+  for (const int late : {3, 8, 14}) {
+    JoinWorld world;
+    play(world, {.log_offset = late}, 0, 1000);
+    world.end(10 * hour);
+    EXPECT_EQ(by_source(world), (Sources{{"both", 1000}})) << late;
+  }
+}
+
+TEST(DatagramJoinPairs, AStandstillMayTakeTimeToBeMadeUpFor) {
+  JoinWorld world;
+  play(world, {}, 0, 50);
+  for (int i = 0; i < 60; ++i) world.datagram(100 + i, 7 + i % 3, success_datagram("a.example"));
+  for (int i = 0; i < 60; ++i) log_session(world, 160 + i / 2, 7 + i % 3);
+  play(world, {}, 200, 500);
+  world.end(10 * hour);
+  EXPECT_EQ(by_source(world), (Sources{{"both", 610}}));
+}
+
+TEST(DatagramJoinPairs, TroubleWithPairsEndsHoursAfterItsCause) {
+  JoinWorld world;
+  for (int i = 0; i < 60; ++i) {
+    world.datagram(60 * i, 7, success_datagram("a.example"));
+    log_session(world, 60 * i + 30, 8);
+  }
+  world.end(2 * hour);
+  EXPECT_TRUE(world.join().pairs_badly());
+  for (int i = 2; i < 12; ++i) {
+    play(world, {}, i * hour, 2);
+    world.end(i * hour + 1800);
+  }
+  EXPECT_FALSE(world.join().pairs_badly());
 }
 
 TEST(DatagramJoinPairs, OtherPidsOfALogThatIsLateAreKnownFromTheDatagramsBefore) {
@@ -211,6 +266,25 @@ TEST(DatagramJoinPairs, WhatTheFirstLogCountedAloneASecondOneDoesNotCountAgain) 
   second.end(2000);
   EXPECT_EQ(second.sink.seen.size(), 0U);
   EXPECT_EQ(second.sink.messages, 1U);
+}
+
+TEST(DatagramJoinPairs, WhatASecondLogDoesNotCountTheFirstDoes) {
+  JoinWorld first({true, true, true, false, "relay1"});
+  JoinWorld second({true, true, false, false, "relay1"});
+  JoinWorld late({true, true, false, false, "relay1"});
+  constexpr int same = 3;  // In one second, by one process.
+  for (int i = 0; i < same; ++i) {
+    for (JoinWorld* world : {&first, &second, &late})
+      world->datagram(0, 7, success_datagram("a.example"));
+  }
+  second.end(700);  // It is read farther than the first.
+  EXPECT_TRUE(second.join().take_counted().empty());
+  EXPECT_EQ(first.end(700).sink.seen.size(), 3U);
+  const auto counted = first.join().take_counted();
+  EXPECT_EQ(counted.size(), 3U);
+  for (const std::uint64_t hash : counted) late.join().note_counted(hash);
+  for (int i = 0; i < same; ++i) log_session(late, 0);
+  EXPECT_EQ(late.end(2000).sink.seen.size(), 0U);
 }
 
 }  // namespace

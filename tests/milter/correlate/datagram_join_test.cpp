@@ -111,7 +111,7 @@ TEST(DatagramJoin, AnotherPidIsTakenWhereTheOwnHasNone) {
 TEST(DatagramJoin, AnotherPidIsTakenOfWhatLayInTheSocketOnceItsOwnLineWasRead) {
   JoinWorld world;
   ASSERT_TRUE(world.restart(-2));
-  world.datagram(40, 4711, success_datagram("a.example"), true);
+  world.datagram(40, 4711, success_datagram("a.example"), StampOf::start);
   log_session(world, 0);
   log_session(world, 700, 7, true, "b.example");
   log_session(world, 701, 7, true, "b.example");
@@ -121,7 +121,7 @@ TEST(DatagramJoin, AnotherPidIsTakenOfWhatLayInTheSocketOnceItsOwnLineWasRead) {
 TEST(DatagramJoin, NoOtherPidFromBeforeTheStopTakesWhatLayInTheSocket) {
   JoinWorld world;
   ASSERT_TRUE(world.restart(-2));
-  world.datagram(40, 4711, success_datagram("a.example"), true);
+  world.datagram(40, 4711, success_datagram("a.example"), StampOf::start);
   log_session(world, -100);
   EXPECT_EQ(world.end(600).sink.seen, Seen{log_success});
 }
@@ -129,7 +129,7 @@ TEST(DatagramJoin, NoOtherPidFromBeforeTheStopTakesWhatLayInTheSocket) {
 TEST(DatagramJoin, TheOwnPidTakesWhatLayInTheSocketBeforeAnother) {
   JoinWorld world;
   ASSERT_TRUE(world.restart(-2));
-  world.datagram(900, 4711, success_datagram("a.example"), true);
+  world.datagram(900, 4711, success_datagram("a.example"), StampOf::start);
   log_session(world, 0);
   log_session(world, 800, 4711);
   EXPECT_EQ(world.sorted(), (Seen{both_success, log_success}));
@@ -241,11 +241,11 @@ TEST(DatagramJoin, WhatLayInTheSocketWhileWeWereNotThereFindsItsOldLine) {
   ASSERT_TRUE(world.restart(10));
   // Eight hours later: the socket has one datagram, the log all lines.
   constexpr int later = 8 * 3600;
-  world.datagram(later, 7, success_datagram("a.example"), true);
+  world.datagram(later, 7, success_datagram("a.example"), StampOf::start);
   log_session(world, 60);
   log_session(world, 7200, 8);
   log_session(world, later + 1);
-  world.datagram(later + 1, 7, success_datagram("a.example"), true);
+  world.datagram(later + 1, 7, success_datagram("a.example"), StampOf::start);
   world.end(later + 2000);
   EXPECT_EQ(world.sorted(), (Seen{both_success, both_success, both_success, log_success}));
 }
@@ -253,7 +253,7 @@ TEST(DatagramJoin, WhatLayInTheSocketWhileWeWereNotThereFindsItsOldLine) {
 TEST(DatagramJoin, WhatLayInTheSocketTakesTheFirstLineSoThatNoneIsLeftOver) {
   JoinWorld world;
   ASSERT_TRUE(world.restart(0));
-  world.datagram(200, 7, success_datagram("a.example"), true)
+  world.datagram(200, 7, success_datagram("a.example"), StampOf::start)
       .datagram(203, 7, success_datagram("a.example"))
       .datagram(206, 7, success_datagram("a.example"));
   for (const int second : {199, 203, 206}) log_session(world, second);

@@ -73,10 +73,11 @@ class JoinWorld {
     if (split) correlator_->take(at, *split, rest);
     return *this;
   }
-  JoinWorld& datagram(int seconds, int pid, const std::string& json, bool was_held = false) {
+  JoinWorld& datagram(int seconds, int pid, const std::string& json,
+                      StampOf stamp = StampOf::sending) {
     const TlsrptDatagram* parsed = parser_.parse(json);
     if (parsed != nullptr)
-      join_->take(pid, join_start + std::chrono::seconds(seconds), join_->read(*parsed), was_held);
+      join_->take(pid, join_start + std::chrono::seconds(seconds), join_->read(*parsed), stamp);
     return *this;
   }
   JoinWorld& end(int seconds) {

@@ -10,11 +10,11 @@ policy::UtcSeconds at(int seconds) { return policy::from_unix_seconds(1'200'000 
 TEST(PairEvidence, PidsAgreeWhereMostPairsAroundHaveOne) {
   PairEvidence evidence;
   EXPECT_TRUE(evidence.pids_agree(at(0)));
-  evidence.add(1, at(0), false);
+  evidence.add(1, at(0), false, true);
   EXPECT_FALSE(evidence.pids_agree(at(0)));
-  evidence.add(2, at(30), true);
+  evidence.add(2, at(30), true, true);
   EXPECT_TRUE(evidence.pids_agree(at(0)));
-  evidence.add(3, at(60), false);
+  evidence.add(3, at(60), false, true);
   EXPECT_FALSE(evidence.pids_agree(at(0)));
   // Ten minutes away in either direction, and what is farther does not matter.
   EXPECT_FALSE(evidence.pids_agree(at(600)));
@@ -24,11 +24,13 @@ TEST(PairEvidence, PidsAgreeWhereMostPairsAroundHaveOne) {
 
 TEST(PairEvidence, StampsAgreeWhereALaterLineSoonFoundItsDatagram) {
   PairEvidence evidence;
-  evidence.add(10, at(300), true);
+  evidence.add(10, at(300), true, true);
   EXPECT_TRUE(evidence.stamps_agree(9, at(0)));
   EXPECT_TRUE(evidence.stamps_agree(9, at(300)));
   EXPECT_FALSE(evidence.stamps_agree(10, at(0)));  // In an hour that is shown twice: before it.
   EXPECT_FALSE(evidence.stamps_agree(9, at(-301)));
+  EXPECT_FALSE(evidence.stamps_agree(9, at(360)));
+  evidence.add(11, at(360), true, false);
   EXPECT_FALSE(evidence.stamps_agree(9, at(360)));
 }
 
@@ -36,7 +38,7 @@ TEST(PairEvidence, KeepsTheLastMinutesOverARestart) {
   PairEvidence evidence;
   const int minutes = static_cast<int>(PairEvidence::max_minutes) + 1;
   for (int minute = 0; minute < minutes; ++minute)
-    evidence.add(std::uint64_t(minute) + 1, at(60 * minute), minute > 0);
+    evidence.add(std::uint64_t(minute) + 1, at(60 * minute), minute > 0, true);
   EXPECT_TRUE(evidence.pids_agree(at(-600)));  // The first one is forgotten.
   StateWriter writer;
   evidence.write(writer);

@@ -170,13 +170,13 @@ TEST_F(DatagramJournalTest, WhatFindsNoRoomIsMissingAndTheRestGoesOn) {
 TEST_F(DatagramJournalTest, KnowsWhatLayInTheSocketBefore) {
   auto journal = open();
   std::string batch;
-  DatagramJournal::put({77, noon, "held", 1, false, true}, &batch);
-  DatagramJournal::put({77, noon, "fresh", 2, false, false}, &batch);
+  DatagramJournal::put({77, noon, "held", 1, false, StampOf::start}, &batch);
+  DatagramJournal::put({77, noon, "fresh", 2, false, StampOf::sending}, &batch);
   journal->append(batch, 2, 2);
   const auto datagrams = journal->next();
   ASSERT_EQ(datagrams.size(), 2U);
-  EXPECT_TRUE(datagrams[0].was_held);
-  EXPECT_FALSE(datagrams[1].was_held);
+  EXPECT_EQ(datagrams[0].stamp, StampOf::start);
+  EXPECT_EQ(datagrams[1].stamp, StampOf::sending);
 }
 
 TEST_F(DatagramJournalTest, HoldsTheLongestDatagram) {

@@ -77,14 +77,14 @@ TEST_F(DatagramLandingTest, WhatArrivesAtTheStartMayHaveLainInTheSocketAlsoInThe
     landing.hold_until(noon);
     ASSERT_TRUE(sender_.send("late"));
     ASSERT_EQ(landing.receive(socket_->fd(), 1, noon + std::chrono::seconds(1)), 1U);
-    EXPECT_FALSE(landing.at(0).was_held);
+    EXPECT_EQ(landing.at(0).stamp, StampOf::receipt);
     ASSERT_TRUE(sender_.send("early"));
     ASSERT_EQ(landing.receive(socket_->fd(), 2, noon), 1U);
   }
   DatagramLanding landing;
   ASSERT_TRUE(landing.open(path()).ok());
   ASSERT_EQ(landing.size(), 1U);
-  EXPECT_TRUE(landing.at(0).was_held);
+  EXPECT_EQ(landing.at(0).stamp, StampOf::start);
   landing.hold_until(noon);
   EXPECT_EQ(landing.size(), 0U);
 }
@@ -101,12 +101,12 @@ TEST_F(DatagramLandingTest, ADatagramIsAsOldAsTheKernelSays) {
   landing.hold_until(sent + 3 * later);
   ASSERT_EQ(landing.receive(socket_->fd(), 1, clock->now() + later), 1U);
   EXPECT_LE(landing.at(0).at - sent, later);
-  EXPECT_FALSE(landing.at(0).was_held);
+  EXPECT_EQ(landing.at(0).stamp, StampOf::sending);
   EXPECT_EQ(landing.at(0).pid, ::getpid());
   // Sent in this second: it may be that only its receipt was stamped.
   ASSERT_TRUE(sender_.send("new"));
   ASSERT_EQ(landing.receive(socket_->fd(), 2, clock->now() - later), 1U);
-  EXPECT_TRUE(landing.at(0).was_held);
+  EXPECT_EQ(landing.at(0).stamp, StampOf::start);
   // By another clock than the kernel's: at the time of receipt.
   ASSERT_TRUE(sender_.send("test"));
   ASSERT_EQ(landing.receive(socket_->fd(), 3, noon), 1U);
