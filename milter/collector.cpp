@@ -19,6 +19,8 @@ constexpr std::chrono::seconds idle_commit_interval{60};
 // A log may have lines in another order than that of their stamps; no longer than this after what
 // another log told it is asked of each whether it was counted.
 constexpr std::chrono::hours late_lines{24};
+// More logs of one relay than anybody has.
+constexpr std::uint64_t max_beside = 1000;
 // What strangers can cause is told so often.
 constexpr std::chrono::minutes notice_interval{1};
 
@@ -35,6 +37,8 @@ std::string to_octets(const PendingState& pending) {
     writer.flag(at.has_value());
     if (at) writer.number(static_cast<std::uint64_t>(policy::unix_seconds(*at)));
   }
+  writer.number(pending.beside.size());
+  for (const std::string& source : pending.beside) writer.text(source);
   return writer.take();
 }
 
@@ -52,6 +56,10 @@ policy::Result<PendingState> parse_pending(std::string_view octets) {
       *at = policy::from_unix_seconds(static_cast<std::int64_t>(reader.number()));
     }
   }
+  if (reader.ok() && !reader.at_end()) {
+    for (std::uint64_t left = reader.count(max_beside); left > 0 && reader.ok(); --left)
+      pending.beside.emplace_back(reader.text());
+  }
   if (!reader.ok() || !reader.at_end())
     return policy::Error(policy::Errc::syntax, "pending state is damaged");
   return pending;
@@ -66,8 +74,7 @@ Collector::Collector(CollectorOptions options, std::unique_ptr<LogReader> reader
       reader_(std::move(reader)),
       tally_(options_.tally, store, std::move(sending_address)),
       join_(options_.join, options_.correlator.filter, tally_),
-      sink_(join_),
-      correlator_(options_.correlator, sink_) {}
+      correlator_(options_.correlator, join_) {}
 
 policy::Result<std::unique_ptr<Collector>> Collector::make(CollectorOptions options,
                                                            std::unique_ptr<LogReader> reader,
@@ -92,20 +99,31 @@ policy::Status Collector::restore() {
   if (!pending) return std::move(pending).error();
   counted_until_ = pending->counted_until;
   newest_line_ = pending->newest_line;
-  use_counted_before();
-  if (auto status = correlator_.restore(pending->correlator); !status) return status;
-  last_datagram_ = committed_datagram_ = pending->last_datagram;
-  if (auto status = join_.restore(pending->join); !status) return status;
-  is_changed_ = !pending->join.empty();
   read_until_ = (*state)->read_until;
+  if (!use_counted_before()) {
+    if (auto status = restore(*pending); !status) return status;
+  }
   return reader_->restore((*state)->position, pending->reader);
 }
 
-void Collector::use_counted_before() {
+policy::Status Collector::restore(const PendingState& pending) {
+  if (auto status = correlator_.restore(pending.correlator); !status) return status;
+  last_datagram_ = committed_datagram_ = pending.last_datagram;
+  is_changed_ = !pending.join.empty();
+  return join_.restore(pending.join);
+}
+
+// Goes on where another log of this relay was left, with all that is pending there: queue ids,
+// half-told deliveries, lines and datagrams that wait. Of several collectors the first does.
+// Whether that is so; false: there is none.
+bool Collector::use_counted_before() {
   const auto& before = options_.counted_before;
-  if (!before || (counted_until_ && *counted_until_ >= before->until)) return;
+  if (!before || passes_over(before->until)) return false;
   counted_until_ = before->until;
   must_tell_counted_before_ = true;
+  if (!options_.join.counts_alone) return false;
+  const auto pending = parse_pending(before->pending);
+  return pending && restore(*pending);
 }
 
 policy::Result<bool> Collector::take_block(const std::function<void()>& before_entries) {
@@ -118,14 +136,13 @@ policy::Result<bool> Collector::take_block(const std::function<void()>& before_e
   }
   if (before_entries) before_entries();
   for (const LogEntry& entry : block->entries) {
+    newest_line_ = newest_line_ ? std::max(*newest_line_, entry.at) : entry.at;
+    if (passes_over(entry.at)) continue;
     join_.advance(entry.at);
-    sink_.set_quiet(counted_until_ && entry.at <= *counted_until_);
     correlator_.take(entry.at, entry.line, entry.text);
   }
-  sink_.set_quiet(false);
   if (counted_until_ && block->newest && *block->newest > *counted_until_ + late_lines)
     counted_until_.reset();
-  newest_line_ = std::max(newest_line_, block->newest);
   if (block->newest && (!read_until_ || *block->newest > *read_until_)) read_until_ = block->newest;
   uncommitted_octets_ += block->octets;
   is_changed_ = true;
@@ -276,6 +293,7 @@ policy::Status Collector::commit() {
   if (options_.join.expects_datagrams) pending.join = join_.state(clock_.now());
   pending.counted_until = counted_until_;
   pending.newest_line = newest_line_;
+  pending.beside = options_.beside;
   batch.state.pending = to_octets(pending);
   batch.state.read_until = read_until_;
   batch.committed_at = clock_.now();

@@ -17,7 +17,6 @@
 
 #include "milter/correlate/correlator.h"
 #include "milter/correlate/datagram_join.h"
-#include "milter/correlate/quiet_sink.h"
 #include "milter/correlate/tally.h"
 #include "milter/datagram/datagram_memory.h"
 #include "milter/datagram/received_datagram.h"
@@ -33,8 +32,9 @@ namespace tlsrpt::milter {
 
 // What another log of this relay, which is read no more, has told.
 struct CountedBefore {
-  policy::UtcSeconds until{};
-  std::string source;  // The name of that log.
+  policy::UtcSeconds until{};  // The stamp of its newest line.
+  std::string source;          // The name of that log.
+  std::string pending;         // As in its CollectorState.
 };
 
 struct CollectorOptions {
@@ -43,8 +43,22 @@ struct CollectorOptions {
   TallyOptions tally;
   CorrelatorOptions correlator;
   JoinOptions join;
-  // Lines up to then are not counted again. None: there is no such log.
+  // Lines up to then are passed over. None: there is no such log.
   std::optional<CountedBefore> counted_before;
+  std::vector<std::string> beside;  // The other logs of this relay that are read meanwhile.
+};
+
+// PENDING of CollectorState: the memory of reader, correlator and join.
+struct PendingState {
+  std::string reader;
+  std::string correlator;
+  std::optional<std::uint64_t> last_datagram;
+  std::string join = {};
+  std::optional<policy::UtcSeconds> counted_until = {};
+  // The newest stamp of a line that was read; unlike CollectorState::read_until, silence does not
+  // move it.
+  std::optional<policy::UtcSeconds> newest_line = {};
+  std::vector<std::string> beside = {};  // As CollectorOptions has it.
 };
 
 class Collector {
@@ -126,7 +140,9 @@ class Collector {
             Tally::SendingAddress sending_address);
 
   policy::Status restore();
-  void use_counted_before();
+  bool passes_over(policy::UtcSeconds at) const { return counted_until_ && at <= *counted_until_; }
+  bool use_counted_before();
+  policy::Status restore(const PendingState& pending);
   void note_end();
   const DatagramFacts* facts_of(const ReceivedDatagram& datagram);
   void refuse(const ReceivedDatagram& datagram);
@@ -139,7 +155,6 @@ class Collector {
   std::unique_ptr<LogReader> reader_;
   Tally tally_;
   DatagramJoin join_;
-  QuietSink sink_;  // Of the correlator, before the join.
   Correlator correlator_;
   std::optional<policy::UtcSeconds> counted_until_;  // Lines up to then were counted before.
   bool must_tell_counted_before_ = false;
@@ -162,17 +177,6 @@ class Collector {
   bool is_spoilt_ = false;
 };
 
-// PENDING of CollectorState: the memory of reader, correlator and join.
-struct PendingState {
-  std::string reader;
-  std::string correlator;
-  std::optional<std::uint64_t> last_datagram;
-  std::string join = {};
-  std::optional<policy::UtcSeconds> counted_until = {};
-  // The newest stamp of a line that was read; unlike CollectorState::read_until, silence does not
-  // move it.
-  std::optional<policy::UtcSeconds> newest_line = {};
-};
 std::string to_octets(const PendingState& pending);
 policy::Result<PendingState> parse_pending(std::string_view octets);
 

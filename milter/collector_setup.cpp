@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
 
 #include "milter/log/journal_reader.h"
@@ -18,25 +19,23 @@ namespace {
 using reporter::LogSource;
 using reporter::PostfixConfig;
 
-// Logs that are read at the same time are committed within less than this: see
-// idle_commit_interval in collector.cpp.
-constexpr std::chrono::minutes together{10};
-
 std::string own_host_name() {
   std::array<char, 256> name{};
   if (gethostname(name.data(), name.size() - 1) != 0) return "localhost";
   return name.data();
 }
 
-// The stamp of the newest line that COLLECTOR has read; none: nobody noted it.
-policy::Result<std::optional<policy::UtcSeconds>> newest_line(
-    const reporter::CollectorInfo& collector, reporter::Store& store) {
+// What COLLECTOR has left, where that is of use to one that follows it; none: it never had a line.
+policy::Result<std::optional<CountedBefore>> left_by(const reporter::CollectorInfo& collector,
+                                                     reporter::Store& store) {
   auto state = store.collector_state(collector.relay, collector.source);
   if (!state) return std::move(state).error();
-  if (!state->has_value()) return std::optional<policy::UtcSeconds>();
-  auto pending = parse_pending((*state)->pending);
-  // One that cannot be read is told by whoever needs it.
-  return pending ? pending->newest_line : std::optional<policy::UtcSeconds>();
+  if (!state->has_value()) return std::optional<CountedBefore>();
+  const auto pending = parse_pending((*state)->pending);
+  // One that cannot be read: all that was written until then may have been counted.
+  const auto until = pending ? pending->newest_line : collector.read_until;
+  if (!until) return std::optional<CountedBefore>();
+  return std::optional(CountedBefore{*until, collector.source, std::move((*state)->pending)});
 }
 
 }  // namespace
@@ -122,34 +121,38 @@ std::unique_ptr<LogReader> CollectorSetup::reader(const LogSource& source) const
 }
 
 // What was read from a log that is no longer one of ours, for SOURCE may have the same lines: one
-// that was read on after SOURCE was read last.
+// that was read on after SOURCE was read last, and not beside it.
 policy::Result<std::optional<CountedBefore>> CollectorSetup::counted_before(
     const LogSource& source, reporter::Store& store) const {
   const auto collectors = store.collectors();
   if (!collectors) return collectors.error();
-  std::optional<policy::UtcSeconds> own_end;
+  auto own = store.collector_state(relay_, source.text());
+  if (!own) return std::move(own).error();
+  std::set<std::string> others;  // That have lines of their own.
+  if (own->has_value()) {
+    const auto pending = parse_pending((*own)->pending);
+    if (pending) others.insert(pending->beside.begin(), pending->beside.end());
+  }
+  for (const LogSource& each : sources_) others.insert(each.text());
+  policy::UtcSeconds own_end{};
   for (const reporter::CollectorInfo& collector : *collectors) {
     // How far it has read is not known: what it has might be counted twice.
     if (!collector.damage.empty()) return policy::Error(policy::Errc::syntax, collector.damage);
     if (collector.relay == relay_ && collector.source == source.text())
-      own_end = collector.committed_at + together;
+      own_end = collector.committed_at;
   }
   std::optional<CountedBefore> before;
   for (const reporter::CollectorInfo& collector : *collectors) {
-    const bool is_ours = std::any_of(
-        sources_.begin(), sources_.end(),
-        [&collector](const LogSource& each) { return each.text() == collector.source; });
     const bool is_log =
         collector.source.starts_with("file:") || collector.source.starts_with("journal:");
-    if (collector.relay != relay_ || is_ours || !is_log || !collector.read_until) continue;
-    if (own_end && collector.committed_at <= *own_end) continue;
-    // A log that nobody writes to any more was read on, and has told nothing: what counts is its
-    // newest line. And a stamp of the future has proved nothing.
-    const auto newest = newest_line(collector, store);
-    if (!newest) return newest.error();
-    const policy::UtcSeconds until =
-        std::min(newest->value_or(*collector.read_until), clock_.now());
-    if (!before || until > before->until) before = CountedBefore{until, collector.source};
+    if (collector.relay != relay_ || others.contains(collector.source) || !is_log) continue;
+    if (own->has_value() && collector.committed_at <= own_end) continue;
+    auto left = left_by(collector, store);
+    if (!left) return std::move(left).error();
+    if (!left->has_value()) continue;
+    // A stamp of the future has proved nothing.
+    (*left)->until = std::min((*left)->until, clock_.now());
+    if (!before || (*left)->until > before->until) before = *std::move(left);
   }
   return before;
 }
@@ -169,6 +172,9 @@ policy::Result<std::unique_ptr<Collector>> CollectorSetup::collector(const LogSo
   auto before = counted_before(source, store);
   if (!before) return std::move(before).error();
   options.counted_before = *std::move(before);
+  for (const LogSource& each : sources_) {
+    if (each.text() != source.text()) options.beside.push_back(each.text());
+  }
   return Collector::make(std::move(options), reader(source), clock_, store,
                          [sending_address = sending_address_](std::string_view mx_ip) {
                            return sending_address->for_mx(mx_ip);

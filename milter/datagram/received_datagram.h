@@ -21,7 +21,7 @@ enum class StampOf : std::uint8_t {
 };
 
 struct ReceivedDatagram {
-  std::int64_t pid = 0;     // Of the sender, from the socket's credentials; 0: not known.
+  std::int64_t pid = 0;  // Of the sender, from the socket's credentials; 0: not known.
   policy::UtcSeconds at{};
   std::string_view octets;  // Valid during the call.
   // Ascending; 0: not numbered, and no journal has it.

@@ -245,6 +245,80 @@ TEST_F(ChangeOfSource, WhatCameWhileTheOldLogWasSilentIsCounted) {
   EXPECT_EQ(sessions(), 2U);
 }
 
+// Somebody tries another log for some minutes, and goes back.
+TEST_F(ChangeOfSource, ALogThatIsTakenUpAgainSoonCountsNothingOfTheTimeBetween) {
+  const auto both = [this](const std::string& at) {
+    for (const char* name : {"mail.log", "other.log"}) append(name, delivered(at, 7));
+  };
+  set_clock("10:00:05");
+  both("10:00:00");
+  read({file("mail.log")});
+  set_clock("10:06:05");
+  both("10:06:00");
+  read({file("other.log")});
+  set_clock("10:08:05");
+  both("10:08:00");
+  read({file("mail.log")});
+  EXPECT_EQ(sessions(), 3U);
+  set_clock("10:09:05");
+  both("10:09:00");
+  read({file("other.log")});
+  read({file("other.log")});
+  EXPECT_EQ(sessions(), 4U);
+}
+
+TEST_F(ChangeOfSource, LinesOfOtherProgramsHaveCountedNothing) {
+  set_clock("11:00:00");
+  append("mail.log",
+         delivered("10:00:00", 7) + "2026-11-22T10:59:00Z relay1 dovecot[1]: imap-login\n");
+  read({file("mail.log")});
+  append("other.log", delivered("10:00:00", 7) + delivered("10:10:00", 7));
+  read({file("other.log")});
+  EXPECT_EQ(sessions(), 2U);
+}
+
+TEST_F(ChangeOfSource, ALogThatNeverHadALineHasCountedNothing) {
+  set_clock("10:00:00");
+  append("empty.log", "");
+  read({file("empty.log")});
+  set_clock("11:00:00");
+  read({file("empty.log")});
+  append("mail.log", delivered("09:30:00", 7) + delivered("10:20:00", 7));
+  EXPECT_EQ(read({file("mail.log")}), Seen{});
+  EXPECT_EQ(sessions(), 2U);
+}
+
+TEST_F(ChangeOfSource, WhatWaitsForADatagramGoesOnWaitingInTheNewLog) {
+  settings_.tlsrpt_socket = "/run/t.sock";
+  const std::string told = established("10:00:00", 7) +
+                           lines_of("10:00:00", 7,
+                                    "TLSRPT: status=success, domain=a.example, "
+                                    "receiving_mx=mx.a.example[198.51.100.1]") +
+                           sent("10:00:00", 7);
+  set_clock("10:00:05");
+  append("mail.log", told);
+  read({file("mail.log")});
+  EXPECT_EQ(sessions(), 0U);
+  set_clock("11:00:00");
+  append("other.log", told + delivered("10:50:00", 8) + delivered("10:51:00", 8));
+  read({file("other.log")});
+  EXPECT_EQ(sessions(), 3U);
+}
+
+// Two logs with lines of their own, of which one was away for long when the other is dropped.
+TEST_F(ChangeOfSource, ALogThatWasReadBesideHasOtherLines) {
+  set_clock("10:00:05");
+  append("a.log", delivered("10:00:00", 7));
+  append("b.log", delivered("10:00:00", 8));
+  read({file("a.log"), file("b.log")});
+  set_clock("10:59:05");
+  append("b.log", delivered("10:59:00", 8));
+  read({file("b.log")});
+  append("a.log", delivered("10:30:00", 7));
+  EXPECT_EQ(read({file("a.log")}), Seen{});
+  EXPECT_EQ(sessions(), 4U);
+}
+
 TEST_F(ChangeOfSource, RotationAndAFurtherLogAreNone) {
   set_clock("10:00:05");
   append("mail.log", delivered("10:00:05", 7));

@@ -260,6 +260,8 @@ TEST(PendingState, SurvivesItsOctets) {
   EXPECT_EQ(parse_pending(to_octets(quiet))->newest_line, std::nullopt);
   quiet.newest_line = noon;
   quiet.counted_until.reset();
+  quiet.beside = {"file:/a", "file:/b"};
+  EXPECT_EQ(parse_pending(to_octets(quiet))->beside, quiet.beside);
   EXPECT_EQ(parse_pending(to_octets(quiet))->newest_line, noon);
   EXPECT_EQ(parse_pending(to_octets(quiet))->counted_until, std::nullopt);
   EXPECT_EQ(pending->counted_until, std::nullopt);
