@@ -177,7 +177,7 @@ void DatagramJoin::count(const Session& session) {
     erase(found);
   } else if (line.is_late) {
     next_.count(session);
-    line.state = LineState::counted;
+    become_counted(line);
   } else {
     line.held = hold(session);
     line.state = LineState::held;
@@ -191,7 +191,7 @@ void DatagramJoin::settle_tlsrpt(std::uint64_t number) {
   if (line.facts || line.is_told || line.is_unsent) {
     erase(found);
   } else {
-    line.state = LineState::counted;
+    become_counted(line);
   }
 }
 
@@ -208,8 +208,12 @@ bool DatagramJoin::abandon_tlsrpt(std::uint64_t number) {
     erase(found);
     return false;
   }
-  line.state = line.is_late ? LineState::counted : LineState::abandoned;
-  return !line.is_late;
+  if (line.is_late) {
+    become_counted(line);
+    return false;
+  }
+  line.state = LineState::abandoned;
+  return true;
 }
 
 void DatagramJoin::tlsrpt_not_sent(const LogLine& log) {
@@ -234,8 +238,14 @@ void DatagramJoin::tlsrpt_not_sent(const LogLine& log) {
 void DatagramJoin::count_without_datagram(Line& line) {
   if (line.state == LineState::held) next_.count(line.held->session);
   if (line.state == LineState::abandoned) next_.ignore(Ignored::unattributed, line.at, "");
-  line.held.reset();
+  become_counted(line);
+}
+
+// From now on only what its datagram can be told by matters; it may be remembered for a day.
+void DatagramJoin::become_counted(Line& line) {
   line.state = LineState::counted;
+  line.held.reset();
+  line.service = line.mx_host = std::string();
 }
 
 void DatagramJoin::advance(policy::UtcSeconds at) {
@@ -320,6 +330,12 @@ void DatagramJoin::halve_balance() {
 
 void DatagramJoin::become_counted(Datagram& datagram) {
   datagram.is_counted = true;
+  DatagramSession& told = datagram.facts.sessions.front();
+  DatagramSession remembered;
+  remembered.policy = fact_reader_.share({});
+  remembered.outcome = told.outcome;
+  remembered.mx_ip = std::move(told.mx_ip);
+  datagram.facts.sessions.assign(1, std::move(remembered));
   ++counted_datagrams_;
   if (datagram.stamp == StampOf::start) --held_datagrams_;
 }

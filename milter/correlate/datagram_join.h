@@ -212,6 +212,7 @@ class DatagramJoin final : public SessionSink {
   void halve_balance();
   void note_left_over(std::uint64_t* side);
   void become_counted(Datagram& datagram);
+  void become_counted(Line& line);
   void count_without_datagram(Line& line);
   void forget_old();
   void forget_brief();

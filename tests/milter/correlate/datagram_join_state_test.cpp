@@ -34,6 +34,21 @@ TEST(DatagramJoinState, TheRecordThatPostfixSawOutlivesTheWait) {
   EXPECT_EQ(world.sink.records, std::vector<std::string>(2, "v=TLSRPTv1;rua=mailto:r@x.example"));
 }
 
+// What was counted is remembered for a day, and written with each commit.
+TEST(DatagramJoinState, WhatIsRememberedIsShort) {
+  constexpr int count = 1000;
+  JoinWorld world;
+  for (int i = 0; i < count; ++i) world.datagram(0, 7, failure_datagram("a.example"));
+  world.end(700);
+  for (int i = 0; i < count; ++i) {
+    world.line(800, established_line(8, "b.example")).line(800, tlsrpt_line(8, "b.example"));
+    world.line(800, delivery_line(8, "b.example"));
+  }
+  world.end(1500);
+  EXPECT_EQ(world.sink.seen.size(), 2U * count);
+  EXPECT_LT(world.join().state(join_start).size(), 150U * count);
+}
+
 TEST(DatagramJoinState, WhereDatagramsAreNoLongerExpectedWhatWaitsIsCounted) {
   JoinWorld world;
   world.line(0, established_line(7, "a.example")).line(0, tlsrpt_line(7, "a.example"));
