@@ -104,8 +104,7 @@ LogFacts log_facts(const LogSource& source) {
   log.closed_folder = closed_folder(source.place);
   std::error_code ignored;
   const auto kind = std::filesystem::status(source.place, ignored).type();
-  log.is_absent = kind == std::filesystem::file_type::not_found ||
-                  kind == std::filesystem::file_type::directory;
+  log.is_absent = kind != std::filesystem::file_type::regular;
   return log;
 }
 

@@ -33,11 +33,11 @@ std::string access_problem(const std::string& path, int mode) {
   return path + ": " + reason(errno);
 }
 
-// The same of a file: a folder is none.
+// The same of a plain file.
 std::string file_problem(const std::string& path, int mode) {
   struct stat status {};
-  if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode))
-    return path + ": " + reason(EISDIR);
+  if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
+    return path + ": " + (S_ISDIR(status.st_mode) ? reason(EISDIR) : "is no plain file");
   return access_problem(path, mode);
 }
 

@@ -105,17 +105,18 @@ std::vector<std::string> missing_on_machine(const Settings& settings) {
     add_group("milter_socket_group", settings.milter_socket_group);
   if (settings.tlsrpt_socket != "none")
     add_group("tlsrpt_socket_group", settings.tlsrpt_socket_group);
-  const auto add_folder_as_file = [&](std::string_view option, std::string_view value,
-                                      std::string_view scheme) {
+  const auto add_other_as_file = [&](std::string_view option, std::string_view value,
+                                     std::string_view scheme) {
     if (!value.starts_with(scheme)) return;
     const std::string path(value.substr(scheme.size()));
     struct stat status {};
-    if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode))
-      add(option, file_fault(path));
+    if (::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode)) return;
+    const std::string fault = file_fault(path);
+    add(option, fault.empty() ? policy::escape_untrusted(path) + ": is no plain file" : fault);
   };
   for (const std::string& source : settings.log_source)
-    add_folder_as_file("log_source", source, "file:");
-  add_folder_as_file("mail_transport", settings.mail_transport, "sendmail:");
+    add_other_as_file("log_source", source, "file:");
+  add_other_as_file("mail_transport", settings.mail_transport, "sendmail:");
   const auto add_file = [&](std::string_view option, const std::string& path) {
     if (!path.empty()) add(option, file_fault(path));
   };

@@ -9,6 +9,7 @@ cat >"$work/map" <<END
 a.example discard
 b.example
 END
+mkfifo "$work/pipe"
 cat >"$work/tlsrpt.conf" <<END
 organization_name = Example Ltd
 contact_info = tls@example.com
@@ -16,7 +17,7 @@ log_timezone = Mars/Olympus
 run_as = no-such-user-here
 record_map = $work/map
 https_ca_file = $work
-log_source = file:$work/absent.log file:$work
+log_source = file:$work/absent.log file:$work file:$work/pipe
 mail_transport = sendmail:$work/absent
 END
 cat >"$work/expected" <<END
@@ -24,6 +25,7 @@ $work/tlsrpt.conf:3: log_timezone: /usr/share/zoneinfo/Mars/Olympus: No such fil
 $work/tlsrpt.conf:4: run_as: there is no user no-such-user-here
 $work/tlsrpt.conf:5: record_map: $work/map:2: expected "DOMAIN TXT-RECORD" or "DOMAIN discard"
 $work/tlsrpt.conf:7: log_source: $work: is a directory
+$work/tlsrpt.conf:7: log_source: $work/pipe: is no plain file
 $work/tlsrpt.conf:6: https_ca_file: $work: is a directory
 $work/tlsrpt.conf:7: log_source: warning: $work/absent.log: No such file or directory; tlsrpt-milter waits for it
 $work/tlsrpt.conf:8: mail_transport: warning: $work/absent: No such file or directory; no report is mailed before it is there

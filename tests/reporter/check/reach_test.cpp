@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <algorithm>
@@ -25,6 +26,8 @@ TEST(Reach, FilesAndStores) {
   dir.write("log", "");
   EXPECT_EQ(reading_problem(dir.file("log")), "");
   EXPECT_THAT(reading_problem(dir.file("absent")), HasSubstr("absent: No such file"));
+  ASSERT_EQ(::mkfifo(dir.file("pipe").c_str(), 0600), 0);
+  EXPECT_THAT(reading_problem(dir.file("pipe")), HasSubstr("pipe: is no plain file"));
   EXPECT_EQ(writing_problem(dir.file("store.sqlite")), "");
   EXPECT_FALSE(fs::exists(dir.file("store.sqlite")));
   EXPECT_THAT(writing_problem(dir.file("absent/store.sqlite")), HasSubstr("No such file"));
