@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
 #include <utility>
 
 #include "milter/log/journal_reader.h"
@@ -25,8 +24,10 @@ std::string own_host_name() {
   return name.data();
 }
 
-// What COLLECTOR has left, where that is of use to one that follows it; none: it never had a line.
+// What COLLECTOR has left, where that is of use to one of SOURCE that follows it; none: it never
+// had a line, or has others than SOURCE.
 policy::Result<std::optional<CountedBefore>> left_by(const reporter::CollectorInfo& collector,
+                                                     const std::string& source,
                                                      reporter::Store& store) {
   auto state = store.collector_state(collector.relay, collector.source);
   if (!state) return std::move(state).error();
@@ -34,7 +35,9 @@ policy::Result<std::optional<CountedBefore>> left_by(const reporter::CollectorIn
   const auto pending = parse_pending((*state)->pending);
   // One that cannot be read: all that was written until then may have been counted.
   const auto until = pending ? pending->newest_line : collector.read_until;
-  if (!until) return std::optional<CountedBefore>();
+  const bool has_others = pending && std::find(pending->beside.begin(), pending->beside.end(),
+                                               source) != pending->beside.end();
+  if (!until || has_others) return std::optional<CountedBefore>();
   return std::optional(CountedBefore{*until, collector.source, std::move((*state)->pending)});
 }
 
@@ -120,21 +123,19 @@ std::unique_ptr<LogReader> CollectorSetup::reader(const LogSource& source) const
   return std::make_unique<NoLog>();
 }
 
+// Whether another collector of this relay is at work on the log SOURCE.
+bool CollectorSetup::is_locked(const std::string& source) const {
+  const auto lock = reporter::CollectorLock::try_lock(settings_.store, relay_, source);
+  return !lock && lock.error().code() == policy::Errc::temporary;
+}
+
 // What was read from a log that is no longer one of ours, for SOURCE may have the same lines: one
 // that was read on after SOURCE was read last, and not beside it.
 policy::Result<std::optional<CountedBefore>> CollectorSetup::counted_before(
-    const LogSource& source, reporter::Store& store) const {
+    const LogSource& source, const std::set<std::string>& beside, reporter::Store& store) const {
   const auto collectors = store.collectors();
   if (!collectors) return collectors.error();
-  auto own = store.collector_state(relay_, source.text());
-  if (!own) return std::move(own).error();
-  std::set<std::string> others;  // That have lines of their own.
-  if (own->has_value()) {
-    const auto pending = parse_pending((*own)->pending);
-    if (pending) others.insert(pending->beside.begin(), pending->beside.end());
-  }
-  for (const LogSource& each : sources_) others.insert(each.text());
-  policy::UtcSeconds own_end{};
+  std::optional<policy::UtcSeconds> own_end;
   for (const reporter::CollectorInfo& collector : *collectors) {
     // How far it has read is not known: what it has might be counted twice.
     if (!collector.damage.empty()) return policy::Error(policy::Errc::syntax, collector.damage);
@@ -145,9 +146,10 @@ policy::Result<std::optional<CountedBefore>> CollectorSetup::counted_before(
   for (const reporter::CollectorInfo& collector : *collectors) {
     const bool is_log =
         collector.source.starts_with("file:") || collector.source.starts_with("journal:");
-    if (collector.relay != relay_ || others.contains(collector.source) || !is_log) continue;
-    if (own->has_value() && collector.committed_at <= own_end) continue;
-    auto left = left_by(collector, store);
+    if (collector.relay != relay_ || collector.source == source.text() || !is_log) continue;
+    if (beside.contains(collector.source)) continue;
+    if (own_end && collector.committed_at <= *own_end) continue;
+    auto left = left_by(collector, source.text(), store);
     if (!left) return std::move(left).error();
     if (!left->has_value()) continue;
     // A stamp of the future has proved nothing.
@@ -155,6 +157,29 @@ policy::Result<std::optional<CountedBefore>> CollectorSetup::counted_before(
     if (!before || (*left)->until > before->until) before = *std::move(left);
   }
   return before;
+}
+
+// The logs that were or are read while SOURCE is, and so have lines of their own: those of ours,
+// and those of other daemons.
+policy::Result<std::set<std::string>> CollectorSetup::read_beside(const LogSource& source,
+                                                                  reporter::Store& store) const {
+  std::set<std::string> beside;
+  auto own = store.collector_state(relay_, source.text());
+  if (!own) return std::move(own).error();
+  if (own->has_value()) {
+    const auto pending = parse_pending((*own)->pending);
+    if (pending) beside.insert(pending->beside.begin(), pending->beside.end());
+  }
+  for (const LogSource& each : sources_) beside.insert(each.text());
+  const auto collectors = store.collectors();
+  if (!collectors) return collectors.error();
+  for (const reporter::CollectorInfo& collector : *collectors) {
+    if (collector.relay == relay_ && !beside.contains(collector.source) &&
+        is_locked(collector.source))
+      beside.insert(collector.source);
+  }
+  beside.erase(source.text());
+  return beside;
 }
 
 policy::Result<std::unique_ptr<Collector>> CollectorSetup::collector(const LogSource& source,
@@ -169,12 +194,12 @@ policy::Result<std::unique_ptr<Collector>> CollectorSetup::collector(const LogSo
   options.join.is_only = sources_.size() == 1;
   options.join.counts_alone = source.text() == sources_.front().text();
   options.join.relay = relay_;
-  auto before = counted_before(source, store);
+  auto beside = read_beside(source, store);
+  if (!beside) return std::move(beside).error();
+  auto before = counted_before(source, *beside, store);
   if (!before) return std::move(before).error();
   options.counted_before = *std::move(before);
-  for (const LogSource& each : sources_) {
-    if (each.text() != source.text()) options.beside.push_back(each.text());
-  }
+  options.beside.assign(beside->begin(), beside->end());
   return Collector::make(std::move(options), reader(source), clock_, store,
                          [sending_address = sending_address_](std::string_view mx_ip) {
                            return sending_address->for_mx(mx_ip);

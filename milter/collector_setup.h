@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -49,7 +50,11 @@ class CollectorSetup {
                  const StampParser& stamps)
       : settings_(settings), clock_(clock), stamps_(stamps) {}
   std::unique_ptr<LogReader> reader(const reporter::LogSource& source) const;
+  bool is_locked(const std::string& source) const;
+  policy::Result<std::set<std::string>> read_beside(const reporter::LogSource& source,
+                                                    reporter::Store& store) const;
   policy::Result<std::optional<CountedBefore>> counted_before(const reporter::LogSource& source,
+                                                              const std::set<std::string>& beside,
                                                               reporter::Store& store) const;
   void use_postfix(const std::vector<reporter::PostfixConfig>& instances);
 

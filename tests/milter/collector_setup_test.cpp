@@ -319,6 +319,34 @@ TEST_F(ChangeOfSource, ALogThatWasReadBesideHasOtherLines) {
   EXPECT_EQ(sessions(), 4U);
 }
 
+// Two daemons of one relay, each with a log of its own, in whichever order they start again.
+TEST_F(ChangeOfSource, ALogThatAnotherDaemonReadsHasOtherLines) {
+  set_clock("10:00:05");
+  append("a.log", delivered("10:00:00", 7));
+  append("b.log", delivered("10:00:00", 8));
+  read({file("a.log")});
+  {
+    settings_.log_source = {file("a.log")};
+    const auto other = CollectorSetup::make(settings_, clock_);
+    const auto lock = other->lock(other->sources().front());
+    ASSERT_TRUE(lock.ok());
+    EXPECT_EQ(read({file("b.log")}), Seen{});
+  }
+  EXPECT_EQ(sessions(), 2U);
+  set_clock("10:10:05");
+  append("b.log", delivered("10:10:00", 8));
+  read({file("b.log")});
+  append("a.log", delivered("10:05:00", 7));
+  EXPECT_EQ(read({file("a.log")}), Seen{});
+  EXPECT_EQ(sessions(), 4U);
+  set_clock("10:20:05");
+  append("a.log", delivered("10:20:00", 7));
+  read({file("a.log")});
+  append("b.log", delivered("10:15:00", 8));
+  EXPECT_EQ(read({file("b.log")}), Seen{});
+  EXPECT_EQ(sessions(), 6U);
+}
+
 TEST_F(ChangeOfSource, RotationAndAFurtherLogAreNone) {
   set_clock("10:00:05");
   append("mail.log", delivered("10:00:05", 7));
