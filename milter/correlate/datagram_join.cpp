@@ -15,6 +15,9 @@ using policy::Outcome;
 // behind.
 constexpr std::chrono::hours odd_stamp{1};
 constexpr std::chrono::minutes forget_interval{10};
+constexpr std::chrono::minutes other_log_lag{1};
+// Who is later by more finds what is near even where pids could be compared.
+constexpr std::chrono::hours sightings_memory{2};
 // Postfix warns right behind the line; so many others may have been logged in between.
 constexpr int max_lines_between = 256;
 // What is told of pairs is about so many of late.
@@ -51,6 +54,7 @@ void DatagramJoin::take(std::int64_t pid, policy::UtcSeconds at, const DatagramF
     count_alone(facts, at, nullptr);
     return;
   }
+  datagram_pids_.add(pid, at);
   Datagram fresh{pid, at, stamp, false, facts};
   if (const auto line = find_near(fresh); line != lines_.end()) {
     note_pair(line->first, line->second, fresh);
@@ -70,6 +74,7 @@ std::uint64_t DatagramJoin::tlsrpt_line(policy::UtcSeconds at, const LogLine& lo
   Line line;
   line.pid = pid_of(log);
   line.at = at;
+  line_pids_.add(line.pid, at);
   // What had to wait is written down no slower than it came.
   const auto drain = std::min<std::chrono::seconds>(gap_end_ - gap_begin_, datagram_wait);
   line.since = at >= gap_end_ && at <= gap_end_ + drain ? gap_begin_ : at;
@@ -268,7 +273,7 @@ void DatagramJoin::read_to_end(policy::UtcSeconds now) {
 void DatagramJoin::move_to(policy::UtcSeconds now) {
   if (now == now_ || (now < now_ && now + odd_stamp > now_)) return;
   now_ = now;
-  const bool agreed = pids_agree_;
+  const bool compared = !any_pid_;
   const auto is_over = [&](policy::UtcSeconds at) { return at + datagram_wait < now_; };
   for (auto next = lines_.lower_bound(line_cursor_); next != lines_.end();) {
     const auto line = next++;
@@ -276,10 +281,12 @@ void DatagramJoin::move_to(policy::UtcSeconds now) {
     line_cursor_ = line->first + 1;
     expire_line(line);
   }
-  if (agreed && !pids_agree_) pair_waiting();
+  if (compared && any_pid_) pair_waiting();
+  // Of several logs, the one that has the line may be read a moment later than this one.
+  const auto grace = options_.is_only ? std::chrono::minutes(0) : other_log_lag;
   for (auto next = datagrams_.lower_bound(datagram_cursor_); next != datagrams_.end();) {
     const auto datagram = next++;
-    if (!is_over(datagram->second.at)) break;
+    if (!is_over(datagram->second.at + grace)) break;
     datagram_cursor_ = datagram->first + 1;
     expire_datagram(datagram);
   }
@@ -290,9 +297,7 @@ void DatagramJoin::move_to(policy::UtcSeconds now) {
 void DatagramJoin::expire_line(Lines::iterator found) {
   Line& line = found->second;
   if (line.facts || line.is_told || line.is_unsent) return;
-  auto datagram = find_far(found->first, line);
-  if (datagram == datagrams_.end()) datagram = find_of_other_pid(found->first, line);
-  if (datagram != datagrams_.end()) {
+  if (const auto datagram = find_far(found->first, line); datagram != datagrams_.end()) {
     pair(found, datagram);
     return;
   }
@@ -345,6 +350,8 @@ void DatagramJoin::forget_old() {
   using std::chrono::hours;
   if (std::chrono::floor<hours>(now_) != std::chrono::floor<hours>(now_ - forget_interval))
     halve_balance();
+  for (PidSightings* pids : {&line_pids_, &datagram_pids_})
+    pids->forget_old(now_, sightings_memory);
   for (auto next = lines_.begin(); next != lines_.end();) {
     const auto found = next++;
     Line& line = found->second;

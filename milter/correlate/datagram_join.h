@@ -15,8 +15,9 @@
 //    wrong, or the hour is shown twice). Else the log alone counts;
 //  - a datagram whose line has not come datagram_wait after the log was read past its arrival
 //    takes such a line that was counted before it came, or counts alone, on the day of its arrival;
-//  - where pairs of one moment mostly have two pids, pids are not compared: Postfix runs in a
-//    container whose log has its own. Where they mostly have one, another's is never taken;
+//  - then a line also takes a datagram of another pid where neither side shows the other's pid
+//    around: Postfix runs in a container whose log has its own, maybe beside one that does not.
+//    Where all pairs but a few have two pids, pids are not compared at all, and nobody waits;
 //  - where max_lines_alone lines came and not one datagram, Postfix sends them elsewhere: the log
 //    counts at once, until a datagram comes;
 //  - whatever was counted alone is remembered for counted_memory: where its other half comes after
@@ -43,6 +44,7 @@
 #include "milter/correlate/domain_filter.h"
 #include "milter/correlate/pair_evidence.h"
 #include "milter/correlate/pair_index.h"
+#include "milter/correlate/pid_sightings.h"
 #include "milter/correlate/session_sink.h"
 #include "milter/datagram/datagram_facts.h"
 #include "milter/datagram/received_datagram.h"
@@ -186,10 +188,12 @@ class DatagramJoin final : public SessionSink {
   policy::UtcSeconds earliest_line(const Datagram& datagram) const;
 
   bool is_late(policy::UtcSeconds since, policy::UtcSeconds at, const Datagram& datagram) const;
+  bool was_read_over(const Line& line, const Datagram& datagram) const;
+  bool are_incomparable(const Line& line, const Datagram& datagram) const;
 
   Datagrams::iterator find_near(const Line& line);
   Datagrams::iterator find_far(std::uint64_t number, const Line& line);
-  Datagrams::iterator find_of_other_pid(std::uint64_t number, const Line& line);
+  bool is_of_older(const PairIndex::Entry& line, const Datagram& datagram) const;
   Lines::iterator find_near(const Datagram& datagram);
   Lines::iterator find_far(const Datagram& datagram);
   DatagramFacts take_out(Datagrams::iterator datagram);
@@ -242,7 +246,9 @@ class DatagramJoin final : public SessionSink {
   PairIndex line_index_;
   PairIndex datagram_index_;
   PairEvidence evidence_;
-  bool pids_agree_ = true;
+  PidSightings line_pids_;
+  PidSightings datagram_pids_;
+  bool any_pid_ = false;  // All pids differ: pairs are made at once whatever theirs.
   std::uint64_t last_number_ = 0;
   // What has a smaller number has been waited for in vain, or was paired.
   std::uint64_t line_cursor_ = 0;

@@ -73,7 +73,7 @@ DatagramJoin::Datagrams::iterator DatagramJoin::find_near(const Line& line) {
   auto best = datagrams_.end();
   for (const auto& entry : datagram_index_.from(key_of(line), line.at - line_lag)) {
     if (entry.at > line.at + receipt_lag && held_datagrams_ == 0) break;
-    if (entry.pid != line.pid && (pids_agree_ || best != datagrams_.end())) continue;
+    if (entry.pid != line.pid && (!any_pid_ || best != datagrams_.end())) continue;
     const auto found = datagrams_.find(entry.number);
     if (!is_near(line, found->second) || !agree(line, found->second)) continue;
     best = found;
@@ -82,13 +82,25 @@ DatagramJoin::Datagrams::iterator DatagramJoin::find_near(const Line& line) {
   return best;
 }
 
+// Whether a line that may be of a log that stood still rather belongs to a datagram before
+// DATAGRAM: this one would take it, the next one that of this, and in the end both would be left
+// over.
+bool DatagramJoin::is_of_older(const PairIndex::Entry& line, const Datagram& datagram) const {
+  if (line.since == line.at || loses_both()) return false;
+  const auto older = datagram_index_.from(key_of(datagram), line.since - line_lag);
+  return std::any_of(older.begin(), older.end(), [&](const PairIndex::Entry& entry) {
+    return entry.at < line.at - line_lag && (any_pid_ || entry.pid == datagram.pid);
+  });
+}
+
 DatagramJoin::Lines::iterator DatagramJoin::find_near(const Datagram& datagram) {
   auto best = lines_.end();
   for (const auto& entry : line_index_.from(key_of(datagram), earliest_line(datagram))) {
     if (entry.at > datagram.at + line_lag) break;
-    if (entry.pid != datagram.pid && (pids_agree_ || best != lines_.end())) continue;
+    if (entry.pid != datagram.pid && (!any_pid_ || best != lines_.end())) continue;
     const auto found = lines_.find(entry.number);
     if (!is_near(found->second, datagram) || !agree(found->second, datagram)) continue;
+    if (is_of_older(entry, datagram)) continue;
     best = found;
     if (entry.pid == datagram.pid) break;
   }
@@ -103,57 +115,66 @@ bool DatagramJoin::is_late(policy::UtcSeconds since, policy::UtcSeconds at,
   return datagram.at >= since - line_lag && datagram.at <= at + lag;
 }
 
-// LINE was waited for in vain: why it and its datagram may have different stamps.
+// What lay in the socket came since the last stop, and by then its own line has been read.
+bool DatagramJoin::was_read_over(const Line& line, const Datagram& datagram) const {
+  if (datagram.stamp != StampOf::start || datagram.is_counted) return true;
+  return line.at + line_lag >= held_since_ + datagram_wait && now_ > datagram.at + line_lag;
+}
+
+// Whether LINE and DATAGRAM, whose pids differ, may be of one process: neither side shows the
+// other's pid, by either's stamp. All that is asked for has been read when one of them was waited
+// for in vain.
+bool DatagramJoin::are_incomparable(const Line& line, const Datagram& datagram) const {
+  constexpr auto lines_after = datagram_wait - std::chrono::minutes(1);
+  constexpr auto datagrams_after = datagram_wait / 2;
+  if (any_pid_) return true;
+  const auto is_seen = [&](policy::UtcSeconds at) {
+    return datagram_pids_.seen(line.pid, at - datagram_wait, at + datagrams_after) ||
+           line_pids_.seen(datagram.pid, at - datagram_wait, at + lines_after);
+  };
+  return !is_seen(line.at) && !is_seen(datagram.at);
+}
+
+// LINE was waited for in vain: why it and its datagram may have different stamps or pids.
 DatagramJoin::Datagrams::iterator DatagramJoin::find_far(std::uint64_t number, const Line& line) {
   const bool has_right_stamp = evidence_.stamps_agree(number, line.at);
   const policy::UtcSeconds since = loses_both() ? line.at : line.since;
+  auto best = datagrams_.end();
   for (const auto& entry : datagram_index_.all(key_of(line))) {
-    if (pids_agree_ && entry.pid != line.pid) continue;
-    const auto found = datagrams_.find(entry.number);
-    const Datagram& datagram = found->second;
-    const bool may_be = is_near(line, datagram) || is_late(since, line.at, datagram) ||
-                        (!has_right_stamp && zone_offset(line.at, entry.at));
-    if (may_be && agree(line, datagram)) return found;
-  }
-  return datagrams_.end();
-}
-
-// DATAGRAM was waited for in vain: a line that was counted before it came.
-DatagramJoin::Lines::iterator DatagramJoin::find_far(const Datagram& datagram) {
-  const bool is_sure = !loses_both();
-  for (const auto& entry : line_index_.all(key_of(datagram))) {
-    if (pids_agree_ && entry.pid != datagram.pid) continue;
-    const bool late = is_late(is_sure ? entry.since : entry.at, entry.at, datagram);
-    if (!late && !zone_offset(entry.at, datagram.at)) continue;
-    const auto found = lines_.find(entry.number);
-    if (!late && evidence_.stamps_agree(entry.number, entry.at)) continue;
-    if (agree(found->second, datagram)) return found;
-  }
-  return lines_.end();
-}
-
-// Line NUMBER was waited for in vain, and no datagram of its pid will do.
-DatagramJoin::Datagrams::iterator DatagramJoin::find_of_other_pid(std::uint64_t number,
-                                                                  const Line& line) {
-  if (!pids_agree_) return datagrams_.end();  // Then they were looked at.
-  const bool has_right_stamp = evidence_.stamps_agree(number, line.at);
-  for (const auto& entry : datagram_index_.all(key_of(line))) {
+    const bool is_other = entry.pid != line.pid;
+    if (is_other && best != datagrams_.end()) continue;
     const bool may_be_off = !has_right_stamp && zone_offset(line.at, entry.at);
-    if (!may_be_off && entry.at < line.at - line_lag) continue;
-    if (has_right_stamp && entry.at > line.at + receipt_lag && held_datagrams_ == 0) break;
+    if (!may_be_off && entry.at < since - line_lag) continue;
     const auto found = datagrams_.find(entry.number);
     const Datagram& datagram = found->second;
     const bool near = is_near(line, datagram);
-    if ((!near && !may_be_off) || !agree(line, datagram)) continue;
-    // What lay in the socket came since the last stop, and its own line has been read by then.
-    if (datagram.stamp == StampOf::start && !datagram.is_counted &&
-        (line.at + line_lag < held_since_ + datagram_wait || now_ <= datagram.at + line_lag))
+    if ((!near && !may_be_off && !is_late(since, line.at, datagram)) || !agree(line, datagram))
       continue;
-    evidence_.add(number, line.at, false, near);
-    pids_agree_ = evidence_.pids_agree(line.at);
-    return pids_agree_ ? datagrams_.end() : found;
+    if (!is_other) return found;
+    if (!near && !evidence_.many_pids_differ(line.at, may_be_off)) continue;
+    if (was_read_over(line, datagram) && are_incomparable(line, datagram)) best = found;
   }
-  return datagrams_.end();
+  return best;
+}
+
+// DATAGRAM was waited for in vain: a line that was counted before it came, or soon will be.
+DatagramJoin::Lines::iterator DatagramJoin::find_far(const Datagram& datagram) {
+  const bool is_sure = !loses_both();
+  auto best = lines_.end();
+  for (const auto& entry : line_index_.all(key_of(datagram))) {
+    const bool is_other = entry.pid != datagram.pid;
+    if (is_other && best != lines_.end()) continue;
+    const bool late = is_late(is_sure ? entry.since : entry.at, entry.at, datagram);
+    if (!late && !zone_offset(entry.at, datagram.at)) continue;
+    const auto found = lines_.find(entry.number);
+    const Line& line = found->second;
+    if (!late && evidence_.stamps_agree(entry.number, entry.at)) continue;
+    if (!agree(line, datagram)) continue;
+    if (!is_other) return found;
+    if (!is_near(line, datagram) && !evidence_.many_pids_differ(line.at, !late)) continue;
+    if (was_read_over(line, datagram) && are_incomparable(line, datagram)) best = found;
+  }
+  return best;
 }
 
 // Pids are no longer compared: what waits finds each other in its order.
@@ -172,7 +193,8 @@ void DatagramJoin::note_pair(std::uint64_t number, const Line& line, const Datag
   lines_alone_ = 0;
   const bool near = is_near(line, datagram);
   evidence_.add(number, line.at, line.pid == datagram.pid, near);
-  if (!pids_agree_) pids_agree_ = evidence_.pids_agree(line.at);
+  // Another collector may have the lines of the other pids.
+  any_pid_ = options_.is_only && evidence_.all_pids_differ(line.at);
   if (near) {
     zone_pairs_ = 0;
   } else if (const auto offset = zone_offset(line.at, datagram.at)) {

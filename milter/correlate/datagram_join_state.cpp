@@ -12,7 +12,7 @@ using policy::Outcome;
 using policy::PolicyType;
 
 // Raised whenever the layout below changes.
-constexpr std::uint64_t state_version = 4;
+constexpr std::uint64_t state_version = 5;
 // As DatagramParser has it.
 constexpr std::uint64_t max_sessions = 16;
 constexpr std::uint64_t max_texts = 4096;
@@ -204,10 +204,11 @@ std::string DatagramJoin::state(policy::UtcSeconds alive) const {
     write_stamp(writer, at);
   for (const std::uint64_t number : {last_number_, line_cursor_, datagram_cursor_})
     writer.number(number);
-  writer.flag(pids_agree_);
+  writer.flag(any_pid_);
   for (const std::uint64_t number : {balance_.pairs, balance_.lines, balance_.datagrams})
     writer.number(number);
   evidence_.write(writer);
+  for (const PidSightings* pids : {&line_pids_, &datagram_pids_}) pids->write(writer);
   StateOf part(&writer);
   writer.number(lines_.size());
   for (const auto& [number, line] : lines_) {
@@ -229,7 +230,9 @@ void DatagramJoin::clear() {
   line_index_.clear();
   datagram_index_.clear();
   evidence_.clear();
-  pids_agree_ = true;
+  line_pids_.clear();
+  datagram_pids_.clear();
+  any_pid_ = false;
   balance_ = {};
   zone_pairs_ = 0;
   brief_lines_.clear();
@@ -257,10 +260,11 @@ policy::Status DatagramJoin::restore(std::string_view octets) {
   held_since_ -= datagram_wait;
   for (std::uint64_t* number : {&last_number_, &line_cursor_, &datagram_cursor_})
     *number = reader.number();
-  pids_agree_ = reader.flag();
+  any_pid_ = reader.flag();
   for (std::uint64_t* number : {&balance_.pairs, &balance_.lines, &balance_.datagrams})
     *number = reader.number();
   evidence_.read(reader);
+  for (PidSightings* pids : {&line_pids_, &datagram_pids_}) pids->read(reader);
   StateOf part(&reader, &fact_reader_);
   std::uint64_t last = 0;
   bool in_order = true;

@@ -7,6 +7,9 @@ namespace tlsrpt::milter {
 namespace {
 
 constexpr std::chrono::minutes surroundings{10};
+// By chance a process in a container has the pid of another outside, and both do the same.
+constexpr std::uint64_t few = 50;
+constexpr std::uint64_t good_part = 32;  // One of so many.
 
 policy::UtcSeconds minute_of(policy::UtcSeconds at) {
   return std::chrono::floor<std::chrono::minutes>(at);
@@ -28,15 +31,24 @@ void PairEvidence::add(std::uint64_t number, policy::UtcSeconds at, bool same_pi
   ++(same_pid ? found->same_pid : found->other_pid);
 }
 
-bool PairEvidence::pids_agree(policy::UtcSeconds at) const {
-  std::uint64_t same = 0;
-  std::uint64_t other = 0;
+PairEvidence::Pids PairEvidence::pids_near(policy::UtcSeconds at) const {
+  Pids pids;
   for (const Minute& minute : minutes_) {
     if (minute.begin < minute_of(at - surroundings) || minute.begin > at + surroundings) continue;
-    same += minute.same_pid;
-    other += minute.other_pid;
+    pids.same += minute.same_pid;
+    pids.other += minute.other_pid;
   }
-  return same >= other;
+  return pids;
+}
+
+bool PairEvidence::all_pids_differ(policy::UtcSeconds at) const {
+  const Pids pids = pids_near(at);
+  return pids.other > pids.same * few;
+}
+
+bool PairEvidence::many_pids_differ(policy::UtcSeconds at, bool and_one) const {
+  const Pids pids = pids_near(at);
+  return (pids.other + (and_one ? 1U : 0U)) * good_part > pids.same;
 }
 
 bool PairEvidence::stamps_agree(std::uint64_t number, policy::UtcSeconds at) const {

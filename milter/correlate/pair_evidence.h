@@ -4,8 +4,8 @@
 // another process, and knows the last one that found one of its moment. From it follows, for the
 // surroundings of one line,
 //
-//  - whether pids of log and datagrams are the same: where most pairs have two, Postfix runs in a
-//    container whose log has its own;
+//  - whether pids of log and datagrams are the same: where all but a few pairs have two, Postfix
+//    runs in a container whose log has its own; where a good part has, one of several does;
 //  - whether stamps are: a log that is read with a wrong time zone, or that shows an hour twice,
 //  has
 //    no line that finds a datagram of its moment.
@@ -29,8 +29,10 @@ class PairEvidence {
 
   // Line NUMBER, stamped AT, found a datagram, of its pid or of another, and of its moment or not.
   void add(std::uint64_t number, policy::UtcSeconds at, bool same_pid, bool same_moment);
-  // Whether at least half of the pairs that are near AT have one pid, or there is none.
-  bool pids_agree(policy::UtcSeconds at) const;
+  // Whether all but a few of the pairs that are near AT have two pids, and there are some.
+  bool all_pids_differ(policy::UtcSeconds at) const;
+  // Whether a good part of them has, with AND_ONE more.
+  bool many_pids_differ(policy::UtcSeconds at, bool and_one) const;
   // Whether, in the ten minutes after line NUMBER, stamped AT, some line found a datagram of its
   // moment.
   bool stamps_agree(std::uint64_t number, policy::UtcSeconds at) const;
@@ -46,6 +48,13 @@ class PairEvidence {
     std::uint64_t same_pid = 0;
     std::uint64_t other_pid = 0;
   };
+  // How many pairs near AT have one pid, and how many have two.
+  struct Pids {
+    std::uint64_t same = 0;
+    std::uint64_t other = 0;
+  };
+  Pids pids_near(policy::UtcSeconds at) const;
+
   std::deque<Minute> minutes_;  // In the order in which they began.
 };
 

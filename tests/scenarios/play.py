@@ -162,7 +162,7 @@ class Play:
             options["carries"] = self.ledger.accepted[report].message_id
         if "record" in options:
             options["record"] = f"v=TLSRPTv1; rua={options['record']}"
-        smtp = self.daemon.smtp_processes(int(options.get("processes", "1")))
+        smtp = self.daemon.smtp_processes(int(options.get("processes", "1")), options.get("pid"))
         logged = [[] for _ in smtp]
         for number in range(1, int(count) + 1):
             self.tls_sessions += 1

@@ -1,5 +1,6 @@
 """tlsrpt-milter as a daemon that reads the log of a relay and receives datagrams."""
 
+import collections
 import grp
 import os
 import pathlib
@@ -28,7 +29,7 @@ class TlsrptDaemon:
         self.path = programs.folder / "t.sock"
         self.logs = []
         self.process = None
-        self.smtp = []
+        self.smtp = collections.defaultdict(list)  # By where their pids are from.
         self.expected = 0  # Number of the last datagram that it got.
 
     def start(self):
@@ -84,13 +85,14 @@ class TlsrptDaemon:
                 and int(words[OFFSET] if words else 0) == log.stat().st_size
                 and (read_until or 0) + IDLE_S > self.programs.now())
 
-    def smtp_processes(self, count):
-        while len(self.smtp) < count:
-            self.smtp.append(tls_sessions.SmtpProcess(self.path))
-        return self.smtp[:count]
+    def smtp_processes(self, count, pids):
+        smtp = self.smtp[pids]
+        while len(smtp) < count:
+            smtp.append(tls_sessions.SmtpProcess(self.path))
+        return smtp[:count]
 
     def close(self):
-        for smtp in self.smtp:
+        for smtp in sum(self.smtp.values(), []):
             smtp.end()
         if self.process is not None:
             self.process.kill()

@@ -242,6 +242,64 @@ TEST(DatagramJoinPairs, AfterAMoveIntoAContainerPidsAreNotCompared) {
   EXPECT_EQ(by_source(world), (Sources{{"both", 900}, {"log", 1}, {"datagram", 1}}));
 }
 
+// PERCENT of SESSIONS are of processes in a container, whose log has pids of its own. LOSSES per
+// cent of the others lose their line or their datagram. No process does anything twice in one
+// moment.
+void play_mixture(JoinWorld& world, int sessions, int percent, unsigned losses) {
+  std::mt19937 random(7);  // NOLINT(cert-msc51-cpp): the same at each run.
+  for (int i = 0; i < sessions; ++i) {
+    const int at = 2 * i;
+    const bool is_inside = static_cast<int>(random() % 100) < percent;
+    const int pid = (is_inside ? 100 : 20000) + i / 60 * 10 + i % 10;
+    const bool is_lost = !is_inside && random() % 100 < losses;
+    const bool loses_line = random() % 2 == 0;
+    if (!is_lost || loses_line)
+      world.datagram(at, is_inside ? pid + 30000 : pid, success_datagram("a.example"));
+    if (!is_lost || !loses_line) log_session(world, at + i % 2, pid);
+    if (i % 50 == 0) {
+      EXPECT_TRUE(world.restart(at));
+    }
+  }
+}
+
+TEST(DatagramJoinPairs, PostfixInAContainerBesideOneThatIsNotCountsNothingTwice) {
+  for (const int percent : {3, 20, 50, 80, 97}) {
+    JoinWorld world;
+    play_mixture(world, 600, percent, 0);
+    world.end(30 * hour).end(60 * hour);
+    EXPECT_EQ(by_source(world), (Sources{{"both", 600}})) << percent;
+    EXPECT_FALSE(world.join().pairs_badly()) << percent;
+  }
+}
+
+TEST(DatagramJoinPairs, WherePidsCanBeComparedNoneTakesThatOfAnotherBesideAContainer) {
+  for (const int percent : {0, 20, 60}) {
+    JoinWorld world;
+    play_mixture(world, 600, percent, 10);
+    world.end(30 * hour).end(60 * hour);
+    EXPECT_EQ(world.sink.seen.size(), 600U) << percent;
+  }
+}
+
+TEST(DatagramJoinPairs, AStandstillBesideAContainerCountsNothingTwice) {
+  JoinWorld world;
+  const auto datagrams = [&](int at) {
+    world.datagram(at, 7, success_datagram("a.example"));
+    if (at % 10 == 0) world.datagram(at, 4711, success_datagram("b.example"));
+  };
+  const auto lines = [&](int at, int stamp) {
+    log_session(world, stamp, 7);
+    if (at % 10 == 0) log_session(world, stamp, 33, true, "b.example");
+  };
+  for (int at = 0; at < 2000; at += 2) {
+    datagrams(at);
+    if (at < 1500 || at > 1600) lines(at, at);
+    for (int late = 1500; at == 1600 && late <= 1600; late += 2) lines(late, 1600);
+  }
+  world.end(30 * hour).end(60 * hour);
+  EXPECT_EQ(by_source(world), (Sources{{"both", 1200}}));
+}
+
 TEST(DatagramJoinPairs, LinesOfAnotherHostTakeNoDatagramOfOurs) {
   JoinWorld world;
   play(world, {}, 0, 100);

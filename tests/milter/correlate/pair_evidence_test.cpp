@@ -7,19 +7,33 @@ namespace {
 
 policy::UtcSeconds at(int seconds) { return policy::from_unix_seconds(1'200'000 + seconds); }
 
-TEST(PairEvidence, PidsAgreeWhereMostPairsAroundHaveOne) {
+TEST(PairEvidence, AllPidsDifferWhereAlmostNoPairAroundHasOne) {
   PairEvidence evidence;
-  EXPECT_TRUE(evidence.pids_agree(at(0)));
+  EXPECT_FALSE(evidence.all_pids_differ(at(0)));
   evidence.add(1, at(0), false, true);
-  EXPECT_FALSE(evidence.pids_agree(at(0)));
+  EXPECT_TRUE(evidence.all_pids_differ(at(0)));
   evidence.add(2, at(30), true, true);
-  EXPECT_TRUE(evidence.pids_agree(at(0)));
-  evidence.add(3, at(60), false, true);
-  EXPECT_FALSE(evidence.pids_agree(at(0)));
+  EXPECT_FALSE(evidence.all_pids_differ(at(0)));
+  for (std::uint64_t number = 3; number < 53; ++number) evidence.add(number, at(60), false, true);
+  EXPECT_TRUE(evidence.all_pids_differ(at(0)));
   // Ten minutes away in either direction, and what is farther does not matter.
-  EXPECT_FALSE(evidence.pids_agree(at(600)));
-  EXPECT_TRUE(evidence.pids_agree(at(1300)));
-  EXPECT_TRUE(evidence.pids_agree(at(-700)));
+  EXPECT_TRUE(evidence.all_pids_differ(at(600)));
+  EXPECT_FALSE(evidence.all_pids_differ(at(1300)));
+  EXPECT_FALSE(evidence.all_pids_differ(at(-700)));
+}
+
+TEST(PairEvidence, ManyPidsDifferWhereAGoodPartOfThePairsAroundHasTwo) {
+  PairEvidence evidence;
+  EXPECT_FALSE(evidence.many_pids_differ(at(0), false));
+  EXPECT_TRUE(evidence.many_pids_differ(at(0), true));
+  for (std::uint64_t number = 0; number < 32; ++number) evidence.add(number, at(0), true, true);
+  EXPECT_FALSE(evidence.many_pids_differ(at(0), true));
+  EXPECT_TRUE(evidence.many_pids_differ(at(1300), true));
+  evidence.add(32, at(60), false, true);
+  EXPECT_FALSE(evidence.many_pids_differ(at(0), false));
+  EXPECT_TRUE(evidence.many_pids_differ(at(0), true));
+  evidence.add(33, at(60), false, true);
+  EXPECT_TRUE(evidence.many_pids_differ(at(0), false));
 }
 
 TEST(PairEvidence, StampsAgreeWhereALaterLineSoonFoundItsDatagram) {
@@ -39,7 +53,7 @@ TEST(PairEvidence, KeepsTheLastMinutesOverARestart) {
   const int minutes = static_cast<int>(PairEvidence::max_minutes) + 1;
   for (int minute = 0; minute < minutes; ++minute)
     evidence.add(std::uint64_t(minute) + 1, at(60 * minute), minute > 0, true);
-  EXPECT_TRUE(evidence.pids_agree(at(-600)));  // The first one is forgotten.
+  EXPECT_FALSE(evidence.all_pids_differ(at(-600)));  // The first one is forgotten.
   StateWriter writer;
   evidence.write(writer);
   const std::string octets = writer.take();
