@@ -14,6 +14,8 @@ using policy::Outcome;
 // A line with a stamp so far ahead of the next one had a wrong clock, and so had one this far
 // behind.
 constexpr std::chrono::hours odd_stamp{1};
+// Nearly a quarter of an hour, as time zones differ: the log's clock was set back by as much.
+constexpr std::chrono::minutes set_back{14};
 constexpr std::chrono::minutes forget_interval{10};
 constexpr std::chrono::minutes other_log_lag{1};
 // Who is later by more finds what is near even where pids could be compared.
@@ -263,11 +265,23 @@ void DatagramJoin::advance(policy::UtcSeconds at) {
     gap_end_ = at;
   }
   last_stamp_ = at;
+  if (now + set_back <= now_) set_back_to(now);
   move_to(now);
 }
 
 void DatagramJoin::read_to_end(policy::UtcSeconds now) {
   if (options_.expects_datagrams) move_to(now);
+}
+
+// The log shows an hour twice, or is read with another time zone. What waited would wait for that
+// hour to pass, and then be judged by lines whose stamps are of the new clock.
+void DatagramJoin::set_back_to(policy::UtcSeconds now) {
+  for (auto next = lines_.lower_bound(line_cursor_); next != lines_.end();) {
+    const auto line = next++;
+    line_cursor_ = line->first + 1;
+    expire_line(line);
+  }
+  now_ = now;
 }
 
 void DatagramJoin::move_to(policy::UtcSeconds now) {

@@ -102,8 +102,8 @@ class DatagramJoin final : public SessionSink {
     const bool none_waits = datagrams_.lower_bound(datagram_cursor_) == datagrams_.end();
     return lines_alone_ >= max_lines_alone && none_waits;
   }
-  // How far the log's stamps are off: whole quarters of an hour, by which the latest pairs were
-  // apart, minus being behind. None: the latest pair was of one moment, or they were too few.
+  // How far the log's stamps are off: whole quarters of an hour, by which pairs of late were apart,
+  // minus being behind. None: many more were of one moment, or there were too few.
   std::optional<std::chrono::minutes> stamps_off() const;
   // Whether many lines and many datagrams found no other half, so that sessions may count twice.
   bool pairs_badly() const;
@@ -201,6 +201,7 @@ class DatagramJoin final : public SessionSink {
   void pair_waiting();
   void note_pair(std::uint64_t number, const Line& line, const Datagram& datagram);
   void note_paired(const Datagram& datagram);
+  void note_zone(std::optional<std::chrono::minutes> offset);
 
   Datagrams::iterator find_hash(std::uint64_t hash, bool counted_too);
 
@@ -210,6 +211,7 @@ class DatagramJoin final : public SessionSink {
   void give(Lines::iterator line, DatagramFacts facts);
   void give_told(Lines::iterator line);
   void count_messages(const Session& session);
+  void set_back_to(policy::UtcSeconds now);
   void move_to(policy::UtcSeconds now);
   void expire_line(Lines::iterator line);
   void expire_datagram(Datagrams::iterator datagram);
@@ -266,7 +268,8 @@ class DatagramJoin final : public SessionSink {
   std::vector<std::uint64_t> counted_;
   // In this life, for what is told.
   std::chrono::minutes zone_offset_{};
-  unsigned zone_pairs_ = 0;  // In a row, with this offset.
+  int zone_weight_ = 0;  // Of the pairs with this offset, less those of one moment.
+  bool is_zone_wrong_ = false;
   // Of late: what came together, and what was left over.
   struct Balance {
     std::uint64_t pairs = 0, lines = 0, datagrams = 0;

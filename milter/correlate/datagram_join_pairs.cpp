@@ -16,8 +16,12 @@ constexpr std::chrono::seconds late_receipt = datagram_wait / 2 - line_lag;
 // largest of them.
 using Quarters = std::chrono::duration<std::int64_t, std::ratio<15 * 60>>;
 constexpr std::chrono::hours max_zone_offset{26};
-// So many pairs in a row tell of a wrong time zone.
-constexpr unsigned enough_zone_pairs = 3;
+// Three pairs that are a time zone apart tell of a wrong one. Where mail goes out by the hour a
+// line finds the next hour's datagram near: each such pair outweighs four of one moment, and what
+// is told is told until these have the better of it.
+constexpr int zone_pair_weight = 4;
+constexpr int wrong_zone = 3 * zone_pair_weight;
+constexpr int max_zone_weight = 2 * wrong_zone;
 // So many left over on both sides are many; and so many, one of twenty pairs, are enough to tell
 // that now lines get lost and now datagrams.
 constexpr std::uint64_t many_left_over = 20;
@@ -196,15 +200,30 @@ void DatagramJoin::note_pair(std::uint64_t number, const Line& line, const Datag
   // Another collector may have the lines of the other pids.
   any_pid_ = options_.is_only && evidence_.all_pids_differ(line.at);
   if (near) {
-    zone_pairs_ = 0;
+    note_zone(std::nullopt);
   } else if (const auto offset = zone_offset(line.at, datagram.at)) {
-    zone_pairs_ = *offset == zone_offset_ ? zone_pairs_ + 1 : 1;
+    note_zone(offset);
+  }
+}
+
+// A pair is OFFSET apart, or of one moment.
+void DatagramJoin::note_zone(std::optional<std::chrono::minutes> offset) {
+  if (!offset) {
+    zone_weight_ = std::max(zone_weight_ - 1, 0);
+  } else {
+    if (*offset != zone_offset_) zone_weight_ = 0;
     zone_offset_ = *offset;
+    zone_weight_ = std::min(zone_weight_ + zone_pair_weight, max_zone_weight);
+  }
+  if (zone_weight_ == 0) {
+    is_zone_wrong_ = false;
+  } else if (zone_weight_ >= wrong_zone) {
+    is_zone_wrong_ = true;
   }
 }
 
 std::optional<std::chrono::minutes> DatagramJoin::stamps_off() const {
-  if (zone_pairs_ < enough_zone_pairs) return std::nullopt;
+  if (!is_zone_wrong_) return std::nullopt;
   return zone_offset_;
 }
 

@@ -234,7 +234,8 @@ void DatagramJoin::clear() {
   datagram_pids_.clear();
   any_pid_ = false;
   balance_ = {};
-  zone_pairs_ = 0;
+  zone_weight_ = 0;
+  is_zone_wrong_ = false;
   brief_lines_.clear();
   lines_alone_ = 0;
   last_number_ = line_cursor_ = datagram_cursor_ = 0;

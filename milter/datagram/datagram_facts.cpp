@@ -43,6 +43,8 @@ void make_key(std::string& key, std::string_view record, policy::PolicyType type
 DatagramSession session_of(const DatagramPolicy& policy) {
   DatagramSession session;
   if (policy.success) return session;
+  // RFC 8460, 4.3.3: what is in no other category. libtlsrpt lets a program tell of a failure
+  // without saying which; Postfix does not.
   session.outcome = policy::Outcome::validation_failure;
   if (policy.failures.empty()) return session;
   // Postfix tells one; of several the first is what all others follow from.

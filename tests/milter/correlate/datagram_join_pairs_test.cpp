@@ -69,6 +69,45 @@ TEST(DatagramJoinPairs, AWrongTimeZoneOfASiteWithLittleMailNeither) {
   EXPECT_EQ(world.sink.seen.size(), 100U);
 }
 
+TEST(DatagramJoinPairs, AWrongTimeZoneThatIsPutRightCountsNothingTwice) {
+  for (const int offset : {-2 * hour, -hour, -1800, 900, 1800, hour, 2 * hour}) {
+    JoinWorld world;
+    play(world, {.log_offset = offset, .seconds_between = 10}, 0, 100);
+    ASSERT_TRUE(world.restart(1000));
+    play(world, {.seconds_between = 10}, 1000, 600);
+    EXPECT_FALSE(world.join().stamps_off()) << offset;
+    world.end(30 * hour).end(60 * hour);
+    EXPECT_EQ(world.sink.seen.size(), 700U) << offset;
+    EXPECT_EQ(world.sink.messages, 700U) << offset;
+  }
+}
+
+// To one domain at each full hour, to another now and then: the line of an hour is near the
+// datagram of the next.
+TEST(DatagramJoinPairs, ThatStampsAreOffIsToldThroughoutWhereMailGoesOutByTheHour) {
+  std::mt19937 random(7);  // NOLINT(cert-msc51-cpp): the same at each run.
+  JoinWorld world;
+  const auto session = [&](int at, const std::string& domain, int offset) {
+    world.datagram(at, 7, success_datagram(domain));
+    log_session(world, at + offset, 7, true, domain);
+  };
+  int told = 0;
+  constexpr int hours = 60;
+  for (int i = 0; i < hours; ++i) {
+    session(i * hour, "a.example", hour);
+    session(i * hour + 60 + static_cast<int>(random() % 600), "b.example", hour);
+    if (world.join().stamps_off()) ++told;
+  }
+  EXPECT_GE(told, hours - 5);
+  // Once the zone is right it is told no more, soon.
+  for (int i = hours; i < hours + 10; ++i) {
+    for (int second = 0; second < hour; second += 1000)
+      session(i * hour + second + static_cast<int>(random() % 100), "b.example", 0);
+  }
+  world.end((hours + 12) * hour);
+  EXPECT_FALSE(world.join().stamps_off());
+}
+
 TEST(DatagramJoinPairs, WhereTheZoneIsRightQuartersOfAnHourMeanNothing) {
   JoinWorld world;
   // Each quarter of an hour: one without datagram, one without line, by the same process.

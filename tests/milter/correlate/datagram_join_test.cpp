@@ -108,10 +108,15 @@ TEST(DatagramJoin, AnotherPidIsTakenWhereTheOwnHasNone) {
   EXPECT_EQ(world.end(2000).sink.seen, Seen{both_success});
 }
 
+// A new life, which receives at SECONDS what pid 4711 sent at some time since second -2.
+void receive_late(JoinWorld& world, int seconds) {
+  ASSERT_TRUE(world.restart(-2));
+  world.datagram(seconds, 4711, success_datagram("a.example"), StampOf::start);
+}
+
 TEST(DatagramJoin, AnotherPidIsTakenOfWhatLayInTheSocketOnceItsOwnLineWasRead) {
   JoinWorld world;
-  ASSERT_TRUE(world.restart(-2));
-  world.datagram(40, 4711, success_datagram("a.example"), StampOf::start);
+  receive_late(world, 40);
   log_session(world, 0);
   log_session(world, 700, 7, true, "b.example");
   log_session(world, 701, 7, true, "b.example");
@@ -120,16 +125,14 @@ TEST(DatagramJoin, AnotherPidIsTakenOfWhatLayInTheSocketOnceItsOwnLineWasRead) {
 
 TEST(DatagramJoin, NoOtherPidFromBeforeTheStopTakesWhatLayInTheSocket) {
   JoinWorld world;
-  ASSERT_TRUE(world.restart(-2));
-  world.datagram(40, 4711, success_datagram("a.example"), StampOf::start);
+  receive_late(world, 40);
   log_session(world, -100);
   EXPECT_EQ(world.end(600).sink.seen, Seen{log_success});
 }
 
 TEST(DatagramJoin, TheOwnPidTakesWhatLayInTheSocketBeforeAnother) {
   JoinWorld world;
-  ASSERT_TRUE(world.restart(-2));
-  world.datagram(900, 4711, success_datagram("a.example"), StampOf::start);
+  receive_late(world, 900);
   log_session(world, 0);
   log_session(world, 800, 4711);
   EXPECT_EQ(world.sorted(), (Seen{both_success, log_success}));

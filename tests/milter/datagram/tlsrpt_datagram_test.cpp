@@ -152,6 +152,33 @@ TEST(TlsrptDatagram, WhatIsNoJsonIsRefused) {
   bad(with_policies(success) + std::string(1, '\0'), DatagramLoss::not_json);
 }
 
+// RFC 8259, 8.1: whoever sends one breaks the format.
+TEST(TlsrptDatagram, AByteOrderMarkIsNoJson) {
+  bad("\xef\xbb\xbf" + with_policies(success), DatagramLoss::not_json);
+}
+
+TEST(TlsrptDatagram, ANumberThatNothingHoldsHasNoMeaning) {
+  for (const std::string_view number :
+       {"9223372036854775808", "18446744073709551615", "18446744073709551616",
+        "-9223372036854775809", "123456789012345678901234567890"}) {
+    bad(with_policies(R"({"policy-type":9,"f":)" + std::string(number) + "}"),
+        DatagramLoss::unknown_value);
+  }
+  bad(with_policies(R"({"policy-type":9,"f":0,"newer":-1.5e+4000})"), DatagramLoss::unknown_value);
+  for (const std::string_view number :
+       {"01", "-", "1.", "1.e5", "1e", "1e+", "99999999999999999999e", "099999999999999999999"}) {
+    bad(with_policies(R"({"policy-type":9,"f":)" + std::string(number) + "}"),
+        DatagramLoss::not_json);
+  }
+}
+
+TEST(TlsrptDatagram, HalfASurrogatePairIsNoText) {
+  for (const std::string_view half : {R"(\ud800)", R"(\udc00)", R"(\uD83D x)", R"(\\\ud800\n)"})
+    bad(R"({"d":"a.example)" + std::string(half) + R"("})", DatagramLoss::not_utf8);
+  for (const std::string_view escape : {R"(\u12)", R"(\u12g4)", R"(\x)", R"(\ud800\x)"})
+    bad(R"({"d":"a.example)" + std::string(escape) + R"("})", DatagramLoss::not_json);
+}
+
 TEST(TlsrptDatagram, TextHasToBeUtf8) {
   bad(with_failure("{\"c\":205,\"h\":\"250 \xff\"}"), DatagramLoss::not_utf8);
   bad(with_failure("{\"c\":205,\"h\":\"250 \xc0\xaf\"}"), DatagramLoss::not_utf8);
@@ -263,7 +290,8 @@ TEST(TlsrptDatagram, NumbersHaveToMeanSomething) {
   for (const std::string_view policy :
        {R"({"policy-type":3,"f":0})", R"({"policy-type":-1,"f":0})", R"({"policy-type":9,"f":2})",
         R"({"policy-type":9,"f":901})", R"({"policy-type":9,"f":0,"t":1})",
-        R"({"policy-type":9,"f":1,"failure-details":[{"c":205}],"t":0})"})
+        R"({"policy-type":9,"f":1,"failure-details":[{"c":205}],"t":0})",
+        R"({"policy-type":9,"f":1,"t":1})"})
     bad(with_policies(policy), DatagramLoss::unknown_value);
   for (const std::string_view code : {"0", "200", "206", "901", "-205", "9223372036854775807"})
     bad(with_failure(R"({"c":)" + std::string(code) + "}"), DatagramLoss::unknown_value);
