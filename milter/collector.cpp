@@ -39,6 +39,8 @@ std::string to_octets(const PendingState& pending) {
   }
   writer.number(pending.beside.size());
   for (const std::string& source : pending.beside) writer.text(source);
+  pending.recent.write(writer);
+  pending.elsewhere.write(writer);
   return writer.take();
 }
 
@@ -59,6 +61,10 @@ policy::Result<PendingState> parse_pending(std::string_view octets) {
   if (reader.ok() && !reader.at_end()) {
     for (std::uint64_t left = reader.count(max_beside); left > 0 && reader.ok(); --left)
       pending.beside.emplace_back(reader.text());
+  }
+  if (reader.ok() && !reader.at_end()) {
+    pending.recent.read(reader);
+    pending.elsewhere.read(reader);
   }
   if (!reader.ok() || !reader.at_end())
     return policy::Error(policy::Errc::syntax, "pending state is damaged");
@@ -93,16 +99,20 @@ policy::Status Collector::restore() {
   if (!state) return std::move(state).error();
   if (!state->has_value()) {
     use_counted_before();
+    if (counted_until_) reader_->begin_behind(*counted_until_);
     return policy::Unit();
   }
   auto pending = parse_pending((*state)->pending);
   if (!pending) return std::move(pending).error();
   counted_until_ = pending->counted_until;
   newest_line_ = pending->newest_line;
+  recent_ = pending->recent;
+  elsewhere_ = pending->elsewhere;
   read_until_ = (*state)->read_until;
   if (!use_counted_before()) {
     if (auto status = restore(*pending); !status) return status;
   }
+  if (counted_until_) reader_->begin_behind(*counted_until_);
   return reader_->restore((*state)->position, pending->reader);
 }
 
@@ -121,9 +131,38 @@ bool Collector::use_counted_before() {
   if (!before || passes_over(before->until)) return false;
   counted_until_ = before->until;
   must_tell_counted_before_ = true;
-  if (!options_.join.counts_alone) return false;
   const auto pending = parse_pending(before->pending);
-  return pending && restore(*pending);
+  if (!pending) return false;
+  elsewhere_ = pending->recent;
+  elsewhere_.remove(recent_);  // They lie before our position.
+  recent_ = pending->recent;
+  newest_line_ = pending->newest_line;
+  return options_.join.counts_alone && restore(*pending);
+}
+
+// Whether ENTRY was counted before, in another log.
+bool Collector::was_counted(const LogEntry& entry) {
+  return counted_until_ && (passes_over(entry.at) || elsewhere_.take(entry.at, entry.line));
+}
+
+void Collector::take_entries(std::span<const LogEntry> entries) {
+  const policy::UtcSeconds now = clock_.now();
+  for (const LogEntry& entry : entries) {
+    if (entry.at <= now && (!newest_line_ || entry.at > *newest_line_)) newest_line_ = entry.at;
+  }
+  recent_.advance(newest_line_, now);
+  std::size_t left = entries.size();
+  for (const LogEntry& entry : entries) {
+    --left;
+    if (was_counted(entry)) continue;
+    if (left < RecentLines::max_lines) {
+      recent_.add(entry.at, entry.line);
+    } else {
+      recent_.pass(entry.at);
+    }
+    join_.advance(entry.at);
+    correlator_.take(entry.at, entry.line, entry.text);
+  }
 }
 
 policy::Result<bool> Collector::take_block(const std::function<void()>& before_entries) {
@@ -135,14 +174,11 @@ policy::Result<bool> Collector::take_block(const std::function<void()>& before_e
     return false;
   }
   if (before_entries) before_entries();
-  for (const LogEntry& entry : block->entries) {
-    newest_line_ = newest_line_ ? std::max(*newest_line_, entry.at) : entry.at;
-    if (passes_over(entry.at)) continue;
-    join_.advance(entry.at);
-    correlator_.take(entry.at, entry.line, entry.text);
-  }
-  if (counted_until_ && block->newest && *block->newest > *counted_until_ + late_lines)
+  take_entries(block->entries);
+  if (counted_until_ && newest_line_ && *newest_line_ > *counted_until_ + late_lines) {
     counted_until_.reset();
+    elsewhere_ = {};
+  }
   if (block->newest && (!read_until_ || *block->newest > *read_until_)) read_until_ = block->newest;
   uncommitted_octets_ += block->octets;
   is_changed_ = true;
@@ -225,9 +261,9 @@ void Collector::note_counted(std::uint64_t counted) {
 std::vector<std::string> Collector::take_notices() {
   std::vector<std::string> notices = reader_->take_notices();
   if (std::exchange(must_tell_counted_before_, false))
-    notices.push_back(source() + ": lines up to " + policy::to_text(*counted_until_) +
-                      " are not counted, as " + options_.counted_before->source +
-                      " was read until then");
+    notices.push_back(source() + ": lines up to " +
+                      policy::to_text(options_.counted_before->newest) + " are not counted, as " +
+                      options_.counted_before->source + " was read until then");
   if (const std::uint64_t dropped = std::exchange(dropped_, 0); dropped > 0)
     notices.push_back(
         "datagrams that waited in vain for the log to be read, with no room for "
@@ -294,6 +330,8 @@ policy::Status Collector::commit() {
   pending.counted_until = counted_until_;
   pending.newest_line = newest_line_;
   pending.beside = options_.beside;
+  pending.recent = recent_;
+  pending.elsewhere = elsewhere_;
   batch.state.pending = to_octets(pending);
   batch.state.read_until = read_until_;
   batch.committed_at = clock_.now();

@@ -23,6 +23,7 @@
 #include "milter/datagram/tlsrpt_datagram.h"
 #include "milter/log/log_reader.h"
 #include "milter/mail/report_mail.h"
+#include "milter/recent_lines.h"
 #include "policy/result.h"
 #include "reporter/clock.h"
 #include "reporter/options/settings.h"
@@ -32,9 +33,10 @@ namespace tlsrpt::milter {
 
 // What another log of this relay, which is read no more, has told.
 struct CountedBefore {
-  policy::UtcSeconds until{};  // The stamp of its newest line.
-  std::string source;          // The name of that log.
-  std::string pending;         // As in its CollectorState.
+  policy::UtcSeconds newest{};  // The stamp of its newest line.
+  policy::UtcSeconds until{};   // Lines up to then are known by their stamp.
+  std::string source;           // The name of that log.
+  std::string pending;          // As in its CollectorState.
 };
 
 struct CollectorOptions {
@@ -43,7 +45,7 @@ struct CollectorOptions {
   TallyOptions tally;
   CorrelatorOptions correlator;
   JoinOptions join;
-  // Lines up to then are passed over. None: there is no such log.
+  // Lines that it had are passed over. None: there is no such log.
   std::optional<CountedBefore> counted_before;
   std::vector<std::string> beside;  // The other logs of this relay that are read meanwhile.
 };
@@ -55,10 +57,12 @@ struct PendingState {
   std::optional<std::uint64_t> last_datagram;
   std::string join = {};
   std::optional<policy::UtcSeconds> counted_until = {};
-  // The newest stamp of a line that was read; unlike CollectorState::read_until, silence does not
-  // move it.
+  // The newest stamp of a line that was read and is not of the future; unlike
+  // CollectorState::read_until, silence does not move it.
   std::optional<policy::UtcSeconds> newest_line = {};
   std::vector<std::string> beside = {};  // As CollectorOptions has it.
+  RecentLines recent = {};               // Lines that were counted last.
+  RecentLines elsewhere = {};            // In the other log, of those behind counted_until.
 };
 
 class Collector {
@@ -141,6 +145,8 @@ class Collector {
 
   policy::Status restore();
   bool passes_over(policy::UtcSeconds at) const { return counted_until_ && at <= *counted_until_; }
+  bool was_counted(const LogEntry& entry);
+  void take_entries(std::span<const LogEntry> entries);
   bool use_counted_before();
   policy::Status restore(const PendingState& pending);
   void note_end();
@@ -158,7 +164,9 @@ class Collector {
   Correlator correlator_;
   std::optional<policy::UtcSeconds> counted_until_;  // Lines up to then were counted before.
   bool must_tell_counted_before_ = false;
-  std::optional<policy::UtcSeconds> newest_line_;  // By its stamp, of all that were read.
+  std::optional<policy::UtcSeconds> newest_line_;  // As PendingState has it.
+  RecentLines recent_;                             // Likewise.
+  RecentLines elsewhere_;                          // Likewise.
   std::optional<policy::UtcSeconds> read_until_;
   std::uint64_t uncommitted_octets_ = 0;
   std::vector<SeenMail> uncommitted_mails_;

@@ -34,11 +34,13 @@ policy::Result<std::optional<CountedBefore>> left_by(const reporter::CollectorIn
   if (!state->has_value()) return std::optional<CountedBefore>();
   const auto pending = parse_pending((*state)->pending);
   // One that cannot be read: all that was written until then may have been counted.
-  const auto until = pending ? pending->newest_line : collector.read_until;
+  const auto newest = pending ? pending->newest_line : collector.read_until;
   const bool has_others = pending && std::find(pending->beside.begin(), pending->beside.end(),
                                                source) != pending->beside.end();
-  if (!until || has_others) return std::optional<CountedBefore>();
-  return std::optional(CountedBefore{*until, collector.source, std::move((*state)->pending)});
+  if (!newest || has_others) return std::optional<CountedBefore>();
+  const auto until = pending ? pending->recent.known_until() : std::nullopt;
+  return std::optional(CountedBefore{*newest, std::min(*newest, until.value_or(*newest)),
+                                     collector.source, std::move((*state)->pending)});
 }
 
 }  // namespace
@@ -143,6 +145,7 @@ policy::Result<std::optional<CountedBefore>> CollectorSetup::counted_before(
       own_end = collector.committed_at;
   }
   std::optional<CountedBefore> before;
+  std::pair<policy::UtcSeconds, policy::UtcSeconds> newest_before;
   for (const reporter::CollectorInfo& collector : *collectors) {
     const bool is_log =
         collector.source.starts_with("file:") || collector.source.starts_with("journal:");
@@ -154,7 +157,11 @@ policy::Result<std::optional<CountedBefore>> CollectorSetup::counted_before(
     if (!left->has_value()) continue;
     // A stamp of the future has proved nothing.
     (*left)->until = std::min((*left)->until, clock_.now());
-    if (!before || (*left)->until > before->until) before = *std::move(left);
+    // Whoever went on after another has what that one had.
+    const std::pair newest((*left)->newest, collector.committed_at);
+    if (before && newest <= newest_before) continue;
+    newest_before = newest;
+    before = *std::move(left);
   }
   return before;
 }

@@ -260,9 +260,40 @@ Status LogFollower::open_current() {
     const LogPosition wanted = *start_;  // Taking up a file forgets the original.
     return find_again(wanted);
   }
+  if (known_until_) {
+    Result<std::optional<Candidate>> first = find_first(*known_until_);
+    if (!first.ok()) return first.error();
+    if (*first) return take_up(std::move(**first), 0, false);
+  }
   Result<LogFile> live = LogFile::open(path_);
   if (!live.ok()) return live.error();
   return take_up({std::move(*live), {}}, 0, false);
+}
+
+// The rotated file to begin with where lines up to UNTIL are known: the newest that was begun by
+// then, else the oldest. None: the log itself was.
+Result<std::optional<LogFollower::Candidate>> LogFollower::find_first(policy::UtcSeconds until) {
+  Result<std::optional<LogFile>> live = open_live();
+  if (!live.ok()) return live.error();
+  std::string live_head;
+  if (*live) {
+    Result<LogSibling> seen = examine(&**live, path_, stamps_);
+    if (!seen.ok()) return seen.error();
+    if (seen->age.first_stamp && *seen->age.first_stamp <= until) return std::optional<Candidate>();
+    live_head = std::move(seen->head);
+  }
+  const Result<LogSiblings> siblings = list_siblings(path_, stamps_);
+  if (!siblings.ok()) return siblings.error();
+  const LogSibling* first = nullptr;
+  for (const LogSibling& sibling : siblings->files) {
+    if (!is_rotation_suffix(sibling.suffix) || !sibling.age.first_stamp) continue;
+    if (!live_head.empty() && is_same_log(sibling.head, live_head)) continue;
+    if (first == nullptr || *sibling.age.first_stamp <= until) first = &sibling;
+  }
+  if (first == nullptr) return std::optional<Candidate>();
+  Result<LogFile> file = open_sibling(*first);
+  if (!file.ok()) return file.error();
+  return std::optional<Candidate>({std::move(*file), first->head});
 }
 
 // Finds the file of a position: under the log's name, renamed, copied, or compressed.

@@ -58,6 +58,10 @@ class LogFollower {
   // the beginning of the present file. Errc::syntax: TEXT is no position; nothing has changed.
   policy::Status restore(std::string_view text);
 
+  // Where there is no position: from the beginning of the file that has what was written after
+  // UNTIL, be it rotated. To be called before next().
+  void begin_behind(policy::UtcSeconds until) { known_until_ = until; }
+
   // The next block. Errc::not_found: there is no log; Errc::io: it cannot be read (the message says
   // why); Errc::temporary: files are being renamed right now. After an error it can be called
   // again, and nothing has been skipped.
@@ -91,6 +95,7 @@ class LogFollower {
   policy::Result<std::string_view> read_lines(Fill* filled);
 
   policy::Status open_current();
+  policy::Result<std::optional<Candidate>> find_first(policy::UtcSeconds until);
   policy::Status find_again(const LogPosition& wanted);
   policy::Status leave_behind(const LogPosition& wanted, bool in_place);
   policy::Status go_on(Candidate chosen, const LogPosition& from, bool is_final);
@@ -120,6 +125,7 @@ class LogFollower {
   std::size_t line_max_;
 
   std::optional<LogPosition> start_;  // Restored, or of a file that is gone.
+  std::optional<policy::UtcSeconds> known_until_;
   std::optional<Current> current_;
 
   // Text of current_ that was read and not yet returned: from text_begin_ to text_end_.

@@ -46,6 +46,10 @@ class LogReader {
   // be called before next(). Errc::syntax: they are none of this reader's; nothing has changed.
   virtual policy::Status restore(std::string_view position, std::string_view memory) = 0;
 
+  // Where there is no position to go on from: lines stamped up to UNTIL are known from elsewhere,
+  // those behind are wanted from as far back as they can be had. To be called before next().
+  virtual void begin_behind(policy::UtcSeconds /*until*/) {}
+
   // The next block. Errc::not_found: there is no log; Errc::io: it cannot be read; Errc::temporary:
   // not now. After an error it can be called again, and nothing has been skipped.
   virtual policy::Result<LogEntries> next() = 0;

@@ -22,6 +22,7 @@ class TextLogReader final : public LogReader {
                 const reporter::Clock& clock);
 
   policy::Status restore(std::string_view position, std::string_view memory) override;
+  void begin_behind(policy::UtcSeconds until) override { follower_.begin_behind(until); }
   policy::Result<LogEntries> next() override;
   std::string position() const override { return follower_.position(); }
   std::string memory() const override { return stamps_.state(); }

@@ -201,6 +201,59 @@ TEST_F(ChangeOfSource, AFileIsBegunWhereTheJournalWasLeft) {
   EXPECT_EQ(sessions(), 3U);
 }
 
+// The old log was left in the middle of a second, and the journal may have the next one for it.
+TEST_F(ChangeOfSource, LinesOfTheSecondInWhichTheOldLogWasLeftAreCountedOnce) {
+  set_clock("10:00:06");
+  append("mail.log",
+         delivered("10:00:03", 6) + delivered("10:00:05", 7) + established("10:00:05", 8));
+  read({file("mail.log")});
+  EXPECT_EQ(sessions(), 2U);
+  JournalWorld journal;
+  log(journal, delivered("10:00:04", 6) + delivered("10:00:06", 7) + established("10:00:05", 8));
+  log(journal, sent("10:00:05", 8) + delivered("10:00:05", 9) + delivered("10:00:06", 7));
+  journal.write();
+  set_clock("10:00:07");
+  read({"journal:" + journal.folder()});
+  EXPECT_EQ(sessions(), 5U);
+  set_clock("10:00:08");
+  // And back, where its own lines of that second are behind it.
+  append("mail.log", sent("10:00:05", 8) + delivered("10:00:05", 9) + delivered("10:00:06", 7) +
+                         delivered("10:00:06", 10));
+  read({file("mail.log")});
+  EXPECT_EQ(sessions(), 6U);
+}
+
+TEST_F(ChangeOfSource, AThirdLogGoesOnWhereTheSecondWasLeftInTheSameSecond) {
+  set_clock("10:00:05");
+  const std::string half = delivered("10:00:05", 7);
+  append("a.log", half);
+  read({file("a.log")});
+  append("b.log", half + delivered("10:00:05", 8));
+  set_clock("10:00:06");
+  read({file("b.log")});
+  append("c.log", half + delivered("10:00:05", 8) + delivered("10:00:05", 9));
+  set_clock("10:00:07");
+  read({file("c.log")});
+  EXPECT_EQ(sessions(), 3U);
+}
+
+TEST_F(ChangeOfSource, WhatWasRotatedAwayBehindTheOldLogIsCounted) {
+  set_clock("10:00:05");
+  append("mail.log", delivered("10:00:00", 7));
+  read({file("mail.log")});
+  set_clock("11:00:05");
+  append("other.log.3", delivered("08:00:00", 7));
+  append("other.log.2",
+         delivered("09:30:00", 7) + delivered("10:00:00", 7) + delivered("10:10:00", 7));
+  append("other.log.1", delivered("10:20:00", 7));
+  append("other.log", delivered("10:30:00", 7));
+  read({file("other.log")});
+  EXPECT_EQ(sessions(), 4U);
+  append("other.log", delivered("10:40:00", 7));
+  read({file("other.log")});
+  EXPECT_EQ(sessions(), 5U);
+}
+
 TEST_F(ChangeOfSource, ACopyOfAFileIsCountedOnceInHoweverManyLivesItIsRead) {
   set_clock("10:00:05");
   const std::string half = delivered("10:00:00", 7) + established("10:00:01", 8);
@@ -372,6 +425,18 @@ TEST_F(ChangeOfSource, AStampOfTheFutureHidesNothingThatIsLogged) {
   append("other.log", delivered("10:00:00", 7) + delivered("10:00:06", 7));
   read({file("other.log")});
   EXPECT_EQ(sessions(), 2U);
+}
+
+TEST_F(ChangeOfSource, ALineOfTheFutureHidesAndDoublesNothing) {
+  set_clock("10:00:05");
+  const std::string half = delivered("10:00:00", 7) + delivered("11:30:00", 8);
+  append("mail.log", half);
+  read({file("mail.log")});
+  EXPECT_EQ(sessions(), 2U);
+  set_clock("10:10:00");
+  append("other.log", half + delivered("10:00:03", 7));
+  read({file("other.log")});
+  EXPECT_EQ(sessions(), 3U);
 }
 
 TEST_F(CollectorSetupTest, CorrelatorOptionsFoldRelayNames) {

@@ -284,6 +284,7 @@ TEST(PendingState, NeedNotKnowOfOtherLogs) {
   EXPECT_EQ(pending->last_datagram, 7);
   EXPECT_EQ(pending->join, "j");
   EXPECT_EQ(pending->newest_line, std::nullopt);
+  EXPECT_EQ(pending->recent.known_until(), std::nullopt);
 }
 
 }  // namespace

@@ -60,6 +60,25 @@ TEST_F(LogFollowerTest, FirstStartReadsTheFileFromItsBeginningAndNoPredecessor) 
   EXPECT_TRUE(follower->take_notices().empty());
 }
 
+TEST_F(LogFollowerTest, BeginsWithTheFileThatHasWhatIsNotKnown) {
+  append_to(log + ".3", line(1, 0));
+  append_to(log + ".2.gz", gzipped(line(2, 0) + line(2, 1)));
+  append_to(log + ".1", line(3, 0));
+  append_to(log, line(4, 0));
+  const std::string two = line(2, 0) + line(2, 1);
+  const auto from = [this](const std::string& until) {
+    const auto follower = follow();
+    follower->begin_behind(*policy::parse_instant("2026-11-24T" + until + ":00Z"));
+    return all(follower.get());
+  };
+  EXPECT_EQ(from("00:30"), line(1, 0) + two + line(3, 0) + line(4, 0));
+  EXPECT_EQ(from("02:00"), two + line(3, 0) + line(4, 0));
+  EXPECT_EQ(from("02:59"), two + line(3, 0) + line(4, 0));
+  EXPECT_EQ(from("04:00"), line(4, 0));
+  fs::rename(log, log + ".0");
+  EXPECT_EQ(from("03:30"), line(3, 0) + line(4, 0));
+}
+
 TEST_F(LogFollowerTest, UnterminatedLineIsLeftForLater) {
   append_to(log, line(1, 0) + "2026-11-24T01:01:00Z rel");
   const auto follower = follow();
