@@ -91,17 +91,24 @@ void CollectorSetup::use_postfix(const std::vector<PostfixConfig>& instances) {
   syslog_names_ = settings_.syslog_name;
   std::vector<std::string> relay_hosts;
   std::vector<policy::IpAddress> addresses = settings_.sending_mta_ip;
+  std::vector<std::string> double_bounce_senders;
   for (const PostfixConfig& instance : instances) {
     relay_hosts.insert(relay_hosts.end(), instance.relay_hosts.begin(), instance.relay_hosts.end());
     notices_.insert(notices_.end(), instance.notices.begin(), instance.notices.end());
     if (!instance.syslog_name.empty() && std::find(syslog_names_.begin(), syslog_names_.end(),
                                                    instance.syslog_name) == syslog_names_.end())
       syslog_names_.push_back(instance.syslog_name);
+    if (!instance.double_bounce_sender.empty())
+      double_bounce_senders.push_back(instance.double_bounce_sender);
     for (const std::string& bound : {instance.smtp_bind_address, instance.smtp_bind_address6}) {
       if (const auto address = policy::IpAddress::parse(bound)) addresses.push_back(*address);
     }
   }
   correlator_ = correlator_options(settings_, std::move(relay_hosts));
+  // Beside the default: logs of other machines may be read, too.
+  correlator_.double_bounce_senders.insert(correlator_.double_bounce_senders.end(),
+                                           double_bounce_senders.begin(),
+                                           double_bounce_senders.end());
   // Shared by the collectors, which outlive no setup but may outlive its copies.
   sending_address_ = std::make_shared<SendingAddress>(std::move(addresses));
 }

@@ -36,7 +36,7 @@ std::string service_key(std::string_view log_host, std::string_view service) {
 
 Correlator::Correlator(CorrelatorOptions options, SessionSink& sink)
     : filter_(std::move(options.filter)),
-      queue_ids_(std::move(options.report_senders)),
+      queue_ids_(std::move(options.report_senders), std::move(options.double_bounce_senders)),
       sink_(sink) {}
 
 void Correlator::take(policy::UtcSeconds at, const LogLine& line, std::string_view text) {

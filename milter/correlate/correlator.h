@@ -40,6 +40,8 @@ inline constexpr std::chrono::hours tls_logged_window{24};
 struct CorrelatorOptions {
   FilterOptions filter;
   std::vector<std::string> report_senders;
+  // Local parts, as QueueIds has them.
+  std::vector<std::string> double_bounce_senders{std::string(default_double_bounce_sender)};
 };
 
 class Correlator {

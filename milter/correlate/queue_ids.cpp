@@ -61,12 +61,6 @@ std::optional<CleanupMessageId> parse_cleanup_message_id(std::string_view text) 
 // Begins the keys of what names QUEUE_ID in its Message-ID; its own key follows.
 std::string early_key(std::string_view queue_id) { return "<" + std::string(queue_id) + " "; }
 
-// Whether bounce(8) sends its notifications from there: to the sender, or to postmaster
-// (double_bounce_sender).
-bool sends_notifications(std::string_view sender) {
-  return sender.empty() || sender.starts_with("double-bounce@");
-}
-
 }  // namespace
 
 bool looks_like_our_message_id(std::string_view text) {
@@ -75,8 +69,10 @@ bool looks_like_our_message_id(std::string_view text) {
          text.find(' ') == std::string_view::npos;
 }
 
-QueueIds::QueueIds(std::vector<std::string> report_senders)
-    : report_senders_(std::move(report_senders)) {
+QueueIds::QueueIds(std::vector<std::string> report_senders,
+                   std::vector<std::string> double_bounce_senders)
+    : report_senders_(std::move(report_senders)),
+      double_bounce_senders_(std::move(double_bounce_senders)) {
   for (std::string& sender : report_senders_) sender = policy::to_lower(sender);
 }
 
@@ -238,6 +234,13 @@ std::string_view QueueIds::notification_in(std::string_view message_id) const {
   const bool is_one = entry != nullptr && parsed->at >= entry->at - clock_tolerance &&
                       parsed->at <= entry->at + clock_tolerance;
   return is_one ? parsed->queue_id : std::string_view();
+}
+
+// Whether bounce(8) sends its notifications from there: to the sender, or to postmaster.
+bool QueueIds::sends_notifications(std::string_view sender) const {
+  const std::string_view local_part = sender.substr(0, sender.rfind('@'));
+  return sender.empty() || std::find(double_bounce_senders_.begin(), double_bounce_senders_.end(),
+                                     local_part) != double_bounce_senders_.end();
 }
 
 void QueueIds::on_sender(const LogLine& line, policy::UtcSeconds at, const PostfixMessage& message,

@@ -10,9 +10,10 @@
 // bounces would make another one each day. So is what a content filter makes of the notification:
 // it keeps the Message-ID, and cleanup(8) made that of time and queue id
 // ("<20261122100001.3778E21F@ relay>"), so that none has to be stored. A stranger would have to
-// know both, and send with a sender of notifications: none, or double-bounce@, from which
-// postmaster has a copy. The filter's line may come before bounce(8)'s own; hence what could be
-// such a message is remembered for a moment, and is nothing by itself.
+// know both, and send with a sender of notifications: none, or double-bounce@
+// (`double_bounce_sender` of Postfix), from which postmaster has a copy. The filter's line may come
+// before bounce(8)'s own; hence what could be such a message is remembered for a moment, and is
+// nothing by itself.
 //
 // The log and the milter both tell, and each alone suffices. The milter knows no instance: what it
 // says of a queue id holds for any log host and instance that does not log another Message-ID for
@@ -54,13 +55,19 @@ inline constexpr std::chrono::days queue_id_memory{7};
 // ago was another message's: short ids are used again.
 inline constexpr std::chrono::minutes clock_tolerance{5};
 
+// Postfix's default of double_bounce_sender.
+inline constexpr std::string_view default_double_bounce_sender = "double-bounce";
+
 // Whether TEXT, with its angle brackets, has the shape of our Message-IDs.
 bool looks_like_our_message_id(std::string_view text);
 
 class QueueIds {
  public:
-  // REPORT_SENDERS: envelope senders of our reports.
-  explicit QueueIds(std::vector<std::string> report_senders);
+  // REPORT_SENDERS: envelope senders of our reports. DOUBLE_BOUNCE_SENDERS: the local parts from
+  // which the instances of Postfix notify postmaster.
+  explicit QueueIds(std::vector<std::string> report_senders,
+                    std::vector<std::string> double_bounce_senders = {
+                        std::string(default_double_bounce_sender)});
 
   // A message of cleanup(8), qmgr(8) or bounce(8).
   void take(const LogLine& line, policy::UtcSeconds at, const PostfixMessage& message,
@@ -111,8 +118,10 @@ class QueueIds {
   std::string_view notification_in(std::string_view message_id) const;
   void put_early(const LogLine& line, policy::UtcSeconds at, const PostfixMessage& message);
   void take_up_early(std::string_view notification, policy::UtcSeconds at);
+  bool sends_notifications(std::string_view sender) const;
 
   std::vector<std::string> report_senders_;  // Lower case.
+  std::vector<std::string> double_bounce_senders_;
   // By log host, instance and queue id; what the milter said by the queue id alone; see also
   // Standing. A key is in one of them.
   QueueIdTable proved_{max_proved_queue_ids};

@@ -19,9 +19,9 @@ using policy::Result;
 // Instances on one host; more are somebody's mistake.
 constexpr std::size_t instances_max = 64;
 
-constexpr std::array<std::string_view, 5> plain_names{"maillog_file", "syslog_name",
-                                                      "smtp_bind_address", "smtp_bind_address6",
-                                                      "multi_instance_directories"};
+constexpr std::array<std::string_view, 6> plain_names{
+    "maillog_file",       "syslog_name",          "smtp_bind_address",
+    "smtp_bind_address6", "double_bounce_sender", "multi_instance_directories"};
 // Values that name next hops.
 constexpr std::array<std::string_view, 6> next_hop_names{"relayhost",         "smtp_fallback_relay",
                                                          "default_transport", "relay_transport",
@@ -84,6 +84,7 @@ Result<PostfixConfig> read_postfix_config(const std::string& directory,
   config.syslog_name = value_of(values, "syslog_name");
   config.smtp_bind_address = value_of(values, "smtp_bind_address");
   config.smtp_bind_address6 = value_of(values, "smtp_bind_address6");
+  config.double_bounce_sender = value_of(values, "double_bounce_sender");
   std::string directories = value_of(values, "multi_instance_directories");
   std::replace(directories.begin(), directories.end(), ',', ' ');
   for (const std::string_view other : policy::split_words(directories)) {

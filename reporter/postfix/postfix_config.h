@@ -15,6 +15,8 @@ struct PostfixConfig {
   std::string syslog_name;         // "postfix".
   std::string smtp_bind_address;   // Empty: not bound.
   std::string smtp_bind_address6;  // The same for IPv6.
+  // Local part of the sender of notifications to postmaster, "double-bounce"; empty: not known.
+  std::string double_bounce_sender;
   // Hosts in brackets of relayhost, *_transport, transport tables and the like; lower case.
   std::vector<std::string> relay_hosts;
   // Configuration directories of further instances (multi_instance_directories).

@@ -33,6 +33,22 @@ TEST(QueueIds, InstancesStayApartAndReuseOfAnIdEndsIt) {
   EXPECT_FALSE(is_exempt(ids, "postfix/smtp", "2667D10E"));
 }
 
+// double_bounce_sender of Postfix can be set to another name.
+TEST(QueueIds, ACopyForPostmasterComesFromTheSendersOfPostfix) {
+  for (const std::string sender : {"double-bounce", "dropped", "drop"}) {
+    QueueIds ids({}, {"double-bounce", "dropped"});
+    RecordingSink sink;
+    take(ids, sink, "relay1 postfix/cleanup[1]: 2667D10E: message-id=" + sink.own_message_id);
+    take(ids, sink,
+         "relay1 postfix/bounce[1]: 2667D10E: postmaster non-delivery notification: 3778E22A");
+    take(ids, sink,
+         "relay1 postfix/cleanup[1]: 4889F320: message-id=<20261123171702.3778E22A@relay1>");
+    take(ids, sink,
+         "relay1 postfix/qmgr[1]: 4889F320: from=<" + sender + "@relay1>, size=9, nrcpt=1");
+    EXPECT_EQ(is_exempt(ids, "postfix/smtp", "4889F320"), sender != "drop") << sender;
+  }
+}
+
 ReportMail seen(const std::string& message_id, bool sender_is_listed, bool has_report_headers) {
   return {"2667D10E", message_id, sender_is_listed, has_report_headers, {}};
 }

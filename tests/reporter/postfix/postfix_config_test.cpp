@@ -40,6 +40,7 @@ TEST_F(PostfixConfigTest, AsksOnceForAllAndReadsTheAnswer) {
                               "cat <<'END'\n"
                               "syslog_name = postfix-out\n"
                               "smtp_bind_address = 192.0.2.25\n"
+                              "double_bounce_sender = dropped\n"
                               "relayhost = [smtp.isp.example]:587\n"
                               "default_transport = smtp:[Fallback.example]\n"
                               "multi_instance_directories = /etc/postfix-b, /etc/postfix-c\n"
@@ -55,6 +56,7 @@ TEST_F(PostfixConfigTest, AsksOnceForAllAndReadsTheAnswer) {
   EXPECT_EQ(config->syslog_name, "postfix-out");
   EXPECT_EQ(config->smtp_bind_address, "192.0.2.25");
   EXPECT_EQ(config->smtp_bind_address6, "");
+  EXPECT_EQ(config->double_bounce_sender, "dropped");
   EXPECT_EQ(config->relay_hosts,
             (Texts{"smtp.isp.example", "fallback.example", "gw-a.example", "gw-c.example"}));
   EXPECT_EQ(config->other_directories, (Texts{"/etc/postfix-b", "/etc/postfix-c"}));
