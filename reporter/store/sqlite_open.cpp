@@ -1,7 +1,9 @@
 #include "reporter/store/sqlite_open.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -35,8 +37,20 @@ constexpr const char* common_settings =
 
 std::string os_message(int error) { return std::generic_category().message(error); }
 
+// Of a store whose file alone was removed, what SQLite keeps beside it is still there. Whoever has
+// it open keeps it until they end; the new store must not share it with them. The lock on the
+// folder is that of all who make a store, so that nothing is removed beside one that was just made.
+void remove_what_is_left(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0 || errno != ENOENT) return;
+  for (const char* suffix : {"-wal", "-shm"}) (void)::unlink((path + suffix).c_str());
+}
+
 // Makes an empty file where there is none; SQLite would take the umask's mode.
 Status create_file(const std::string& path) {
+  const std::string above = std::filesystem::path(path).parent_path().string();
+  const policy::UniqueFd lock(::open(above.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (lock.valid() && ::flock(lock.get(), LOCK_EX) == 0) remove_what_is_left(path);
   int descriptor = -1;
   do {
     descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, file_mode);

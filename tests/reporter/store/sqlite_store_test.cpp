@@ -91,6 +91,51 @@ TEST(SqliteStore, KnowsThatItsFileWasRemovedThoughThereIsNothingToCommit) {
   EXPECT_EQ((*store)->still_there().error().code(), Errc::not_found);
 }
 
+// Reads the store at PATH from when PARENT says so until it has gone.
+[[noreturn]] void read_meanwhile(const std::string& path, const testing_support::PipePair& parent,
+                                 const testing_support::PipePair& progress) {
+  if (!parent.get()) ::_exit(1);
+  auto reader = open_sqlite(path, StoreAccess::read_only, patience);
+  if (!reader.ok()) ::_exit(2);
+  const auto reading = SqliteTransaction::begin_read(*reader);
+  if (!reading.ok() || !reader->integer("SELECT count(*) AS value FROM fact").ok()) ::_exit(3);
+  if (!progress.put()) ::_exit(4);
+  (void)parent.get();
+  ::_exit(0);
+}
+
+// As by somebody who does not know of the other two, while --summary reads: in a process of its
+// own, as the locks are those of a process.
+TEST(SqliteStore, IsMadeAnewWhereOnlyItsFileWasRemovedThoughSomebodyReadsIt) {
+  const TempDir folder;
+  const std::string store = "sqlite:" + folder.file("s");
+  testing_support::PipePair reader;
+  testing_support::PipePair progress;
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    reader.close_write_end();
+    read_meanwhile(folder.file("s"), reader, progress);
+  }
+  progress.close_write_end();
+  auto old = *open_store(store, StoreAccess::collector, {});
+  ASSERT_TRUE(old->commit(batch_of({sample_fact("a.example")})).ok());
+  ASSERT_TRUE(reader.put() && progress.get());
+  old.reset();
+  std::filesystem::remove(folder.file("s"));
+  ASSERT_TRUE(std::filesystem::exists(folder.file("s-shm")));
+
+  StoreLimits limits;
+  limits.busy_timeout = std::chrono::milliseconds(20);
+  auto anew = open_store(store, StoreAccess::collector, limits);
+  ASSERT_EQ(message_of(anew), "ok");
+  EXPECT_EQ(message_of((*anew)->commit(batch_of({sample_fact("b.example")}))), "ok");
+  reader.close_write_end();
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  EXPECT_EQ(message_of((*anew)->commit(batch_of({sample_fact("c.example")}))), "ok");
+  EXPECT_EQ((*anew)->domains(day("2026-11-22"))->size(), 2U);
+}
+
 TEST(SqliteStore, WhoeverIsInAHurryWaitsForNoLock) {
   const TempDir folder;
   std::atomic<bool> hurry{false};
