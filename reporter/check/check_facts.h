@@ -53,7 +53,8 @@ struct PostfixFacts {
   std::vector<PostfixService> services;
   std::string group;  // The primary one of mail_owner; empty: not known.
   MilterReach milter_reach;
-  bool has_dane_policy = false;  // Some smtp_tls_policy_maps names DANE.
+  bool has_dane_policy = false;              // Some smtp_tls_policy_maps names DANE.
+  std::vector<std::string> unread_policies;  // Tables there that tell nothing.
   ResolverFacts resolver;
 };
 

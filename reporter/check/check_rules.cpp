@@ -189,11 +189,21 @@ bool leaves_by_local_postfix(const CheckFacts& facts) {
   return facts.mail_transport.starts_with("sendmail:");
 }
 
+// Whether the transport of reports' own is to be chrooted: as it is, else as the one is by which
+// they leave now, else as Postfix's usual one.
+bool is_own_chrooted(const CheckFacts& facts, const PostfixFacts& postfix) {
+  for (const std::string& name :
+       {std::string("tlsrpt-out"), service_of_reports(facts, postfix), std::string("smtp")}) {
+    const PostfixService* service = find_service(postfix, name);
+    if (service != nullptr && is_smtp_client(*service)) return service->is_chrooted;
+  }
+  return false;
+}
+
 // A transport of their own for reports: TLS where it can be had, no policy that stops them.
 std::vector<std::string> own_transport(const CheckFacts& facts, const PostfixFacts& postfix) {
   const std::string postconf = postconf_of(postfix);
-  const PostfixService* smtp = find_service(postfix, "smtp");
-  const std::string chroot = smtp != nullptr && smtp->is_chrooted ? "y" : "n";
+  const std::string chroot = is_own_chrooted(facts, postfix) ? "y" : "n";
   const std::string service = "tlsrpt-out/unix";
   const std::string maps = value(postfix, "sender_dependent_default_transport_maps");
   std::vector<std::string> commands{
@@ -231,7 +241,9 @@ void check_report_tls(const CheckFacts& facts, CheckFindings* findings) {
     }
     const std::string name = service_of_reports(facts, postfix);
     const PostfixService* service = find_service(postfix, name);
-    if (service != nullptr && !enforces_tls(postfix, *service)) continue;
+    // lmtp(8), error(8) and the like have other parameters for TLS, or none.
+    if (service != nullptr && (!is_smtp_client(*service) || !enforces_tls(postfix, *service)))
+      continue;
     findings->push_back(
         {name.empty() ? Level::hint : Level::fault, "report-tls",
          "reports leave under the TLS policies of other mail, and this Postfix does not know "
@@ -245,7 +257,9 @@ void check_report_loop(const CheckFacts& facts, CheckFindings* findings) {
     const auto version = version_of(postfix);
     if (!has_tlsrpt_on(postfix) || version[0] != 3 || version[1] != 10 || version[2] > 3) continue;
     const PostfixService* service = find_service(postfix, service_of_reports(facts, postfix));
-    if (service != nullptr && effective(postfix, *service, "smtp_tlsrpt_enable") == "no") continue;
+    if (service != nullptr &&
+        (!is_smtp_client(*service) || effective(postfix, *service, "smtp_tlsrpt_enable") == "no"))
+      continue;
     findings->push_back({Level::fault, "report-loop",
                          "Postfix " + value(postfix, "mail_version") +
                              " counts the sessions of reports, too: reports cause reports; 3.10.4 "
@@ -357,9 +371,25 @@ void check_servers(const PostfixFacts& postfix, CheckFindings* findings) {
   }
 }
 
+// Of tables that are asked over the network nobody can tell all they may answer.
+void hint_at_unread_policies(const PostfixFacts& postfix, CheckFindings* findings) {
+  for (const std::string& table : postfix.unread_policies) {
+    findings->push_back(
+        {Level::hint,
+         "resolver",
+         "smtp_tls_policy_maps has " + table +
+             ", whose policies cannot be read: if it gives the level dane to anybody, "
+             "smtp_dns_support_level has to be dnssec, or TLSA records are not looked up",
+         {postconf_of(postfix) + " smtp_tls_policy_maps smtp_dns_support_level"}});
+  }
+}
+
 void check_resolver(const CheckFacts& facts, CheckFindings* findings) {
   for (const PostfixFacts& postfix : facts.postfix) {
-    if (!uses_dane(postfix)) continue;
+    if (!uses_dane(postfix)) {
+      hint_at_unread_policies(postfix, findings);
+      continue;
+    }
     if (value(postfix, "smtp_dns_support_level") != "dnssec") {
       findings->push_back(
           {Level::fault,
@@ -472,8 +502,10 @@ bool signs_or_knows_postfix(const CheckFacts& facts) {
   return signs(facts) || sends_by_known_postfix(facts);
 }
 
-bool has_dane(const CheckFacts& facts) {
-  return std::any_of(facts.postfix.begin(), facts.postfix.end(), uses_dane);
+bool may_have_dane(const CheckFacts& facts) {
+  return std::any_of(facts.postfix.begin(), facts.postfix.end(), [](const PostfixFacts& postfix) {
+    return uses_dane(postfix) || !postfix.unread_policies.empty();
+  });
 }
 
 constexpr auto table = std::to_array<Check>({
@@ -498,7 +530,7 @@ constexpr auto table = std::to_array<Check>({
     {"smtputf8", "addresses beyond ASCII are mailed to where that is offered",
      sends_by_known_postfix, check_smtputf8},
     {"store", "the store can be written", always, check_store},
-    {"resolver", "the resolver does for DANE", has_dane, check_resolver},
+    {"resolver", "the resolver does for DANE", may_have_dane, check_resolver},
     {"clock", "the clock is right", always, check_clock},
 });
 
@@ -516,6 +548,9 @@ CheckFindings run_checks(const CheckFacts& facts) {
 
 bool uses_dane(const PostfixFacts& postfix) {
   if (postfix.has_dane_policy) return true;
+  // Who has made this setting expects as much of a table that cannot be read.
+  if (!postfix.unread_policies.empty() && value(postfix, "smtp_dns_support_level") == "dnssec")
+    return true;
   return std::any_of(
       postfix.services.begin(), postfix.services.end(), [&postfix](const PostfixService& service) {
         return is_smtp_client(service) &&

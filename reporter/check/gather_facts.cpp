@@ -184,11 +184,16 @@ constexpr const char* system_resolver = "/etc/resolv.conf";
 constexpr unsigned short dns_port = 53;
 
 void gather_resolver(PostfixFacts* postfix) {
-  postfix->has_dane_policy = std::any_of(
-      postfix->services.begin(), postfix->services.end(), [postfix](const PostfixService& service) {
-        return service.program == "smtp" &&
-               names_dane(effective(*postfix, service, "smtp_tls_policy_maps"));
-      });
+  for (const PostfixService& service : postfix->services) {
+    if (service.program != "smtp") continue;
+    auto policies = dane_policies(effective(*postfix, service, "smtp_tls_policy_maps"));
+    postfix->has_dane_policy |= policies.are_named;
+    for (std::string& table : policies.unread) {
+      auto& known = postfix->unread_policies;
+      if (std::find(known.begin(), known.end(), table) == known.end())
+        known.push_back(std::move(table));
+    }
+  }
   if (!uses_dane(*postfix)) return;
   const bool is_chrooted = std::any_of(postfix->services.begin(), postfix->services.end(),
                                        [](const PostfixService& service) {

@@ -1,8 +1,10 @@
 #include "reporter/command/common_command.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <ostream>
 #include <system_error>
 
@@ -29,6 +31,53 @@ std::string file_fault(const std::string& path) {
   }
   if (S_ISDIR(status.st_mode)) return policy::escape_untrusted(path) + ": is a directory";
   return {};
+}
+
+enum class FileKind : std::uint8_t { file, program, folder, socket };
+
+// Why what is at PATH cannot be used as a KIND; empty: it can, or nothing is there yet.
+std::string kind_fault(const std::string& path, FileKind kind) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return {};
+  const std::string name = policy::escape_untrusted(path) + ": ";
+  const bool is_wanted = kind == FileKind::folder   ? S_ISDIR(status.st_mode)
+                         : kind == FileKind::socket ? S_ISSOCK(status.st_mode)
+                                                    : S_ISREG(status.st_mode);
+  if (!is_wanted && S_ISDIR(status.st_mode)) return name + "is a directory";
+  if (!is_wanted && kind == FileKind::folder) return name + "is no directory";
+  if (!is_wanted && kind == FileKind::socket) return name + "is no socket";
+  if (!is_wanted) return name + "is no plain file";
+  constexpr mode_t executable = S_IXUSR | S_IXGRP | S_IXOTH;
+  if (kind == FileKind::program && (status.st_mode & executable) == 0)
+    return name + "cannot be executed";
+  return {};
+}
+
+// What SETTINGS name for one purpose, and is there for another.
+void add_wrong_kinds(const Settings& settings, std::vector<std::string>* missing) {
+  const auto look = [&](std::string_view option, std::string_view value, std::string_view scheme,
+                        FileKind kind) {
+    if (!value.starts_with(scheme)) return;
+    const std::string fault = kind_fault(std::string(value.substr(scheme.size())), kind);
+    if (!fault.empty()) missing->push_back(fault_text(settings, option, fault));
+  };
+  for (const std::string& source : settings.log_source) {
+    look("log_source", source, "file:", FileKind::file);
+    if (source.starts_with("journal:/")) look("log_source", source, "journal:", FileKind::folder);
+  }
+  look("mail_transport", settings.mail_transport, "sendmail:", FileKind::program);
+  look("mail_transport", settings.mail_transport, "directory:", FileKind::folder);
+  look("store", settings.store, "sqlite:", FileKind::file);
+  look("milter_socket", settings.milter_socket, "unix:", FileKind::socket);
+  if (settings.tlsrpt_socket != "none")
+    look("tlsrpt_socket", settings.tlsrpt_socket, "", FileKind::socket);
+  for (const std::string& folder : settings.postfix_config) {
+    if (folder == "auto" || folder == "none") continue;
+    const std::string fault = ::access(folder.c_str(), F_OK) != 0
+                                  ? file_fault(folder)
+                                  : kind_fault(folder, FileKind::folder);
+    if (!fault.empty()) missing->push_back(fault_text(settings, "postfix_config", fault));
+  }
 }
 
 int check_config(const CommandLine& line, std::ostream& out, std::ostream& err) {
@@ -105,18 +154,7 @@ std::vector<std::string> missing_on_machine(const Settings& settings) {
     add_group("milter_socket_group", settings.milter_socket_group);
   if (settings.tlsrpt_socket != "none")
     add_group("tlsrpt_socket_group", settings.tlsrpt_socket_group);
-  const auto add_other_as_file = [&](std::string_view option, std::string_view value,
-                                     std::string_view scheme) {
-    if (!value.starts_with(scheme)) return;
-    const std::string path(value.substr(scheme.size()));
-    struct stat status {};
-    if (::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode)) return;
-    const std::string fault = file_fault(path);
-    add(option, fault.empty() ? policy::escape_untrusted(path) + ": is no plain file" : fault);
-  };
-  for (const std::string& source : settings.log_source)
-    add_other_as_file("log_source", source, "file:");
-  add_other_as_file("mail_transport", settings.mail_transport, "sendmail:");
+  add_wrong_kinds(settings, &missing);
   const auto add_file = [&](std::string_view option, const std::string& path) {
     if (!path.empty()) add(option, file_fault(path));
   };
@@ -138,8 +176,11 @@ std::vector<std::string> awaited_on_machine(const Settings& settings) {
     awaited.push_back(fault_text(settings, option,
                                  "warning: " + file_fault(path) + "; " + std::string(consequence)));
   };
-  for (const std::string& source : settings.log_source)
-    look("log_source", source, "file:", "tlsrpt-milter waits for it");
+  for (const std::string& source : settings.log_source) {
+    constexpr std::string_view waits = "tlsrpt-milter waits for it";
+    look("log_source", source, "file:", waits);
+    if (source.starts_with("journal:/")) look("log_source", source, "journal:", waits);
+  }
   for (const std::string_view scheme : {"sendmail:", "directory:"})
     look("mail_transport", settings.mail_transport, scheme,
          "no report is mailed before it is there");

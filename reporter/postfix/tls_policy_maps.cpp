@@ -1,7 +1,7 @@
 #include "reporter/postfix/tls_policy_maps.h"
 
 #include <algorithm>
-#include <string>
+#include <array>
 
 #include "policy/text.h"
 #include "reporter/postfix/relay_hosts.h"
@@ -9,7 +9,15 @@
 namespace tlsrpt::reporter {
 namespace {
 
+// Tables of tables of tables: nobody has more.
+constexpr int depth_max = 4;
+
 bool is_dane(std::string_view word) { return word == "dane" || word == "dane-only"; }
+
+template <std::size_t size>
+bool is_one_of(const std::array<std::string_view, size>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 
 // Whether a word of TEXT is such a level; no attribute of a policy is the same word.
 bool has_dane_word(std::string text) {
@@ -21,18 +29,26 @@ bool has_dane_word(std::string text) {
 }
 
 bool is_pattern_text(std::string_view type) {
-  return type == "regexp" || type == "pcre" || type == "cidr";
+  constexpr std::array<std::string_view, 3> types{"regexp", "pcre", "cidr"};
+  return is_one_of(types, type);
 }
 
-bool table_names_dane(const LookupTable& table) {
-  if (table.type == "inline" || table.type == "static") return has_dane_word(table.name);
-  if (!has_source_text(table.type) && !is_pattern_text(table.type)) return false;
-  const auto text = read_table_source(table.name);
-  if (!text.ok()) return false;
-  std::string_view rest = *text;
-  while (!rest.empty()) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+// Whether all of TABLE stands in the value of the parameter.
+bool is_in_value(const LookupTable& table) {
+  constexpr std::array<std::string_view, 3> types{"inline", "static", "randmap"};
+  return is_one_of(types, table.type) ||
+         (is_pattern_text(table.type) && table.name.starts_with('{'));
+}
+
+bool is_of_tables(const LookupTable& table) {
+  constexpr std::array<std::string_view, 2> types{"unionmap", "pipemap"};
+  return is_one_of(types, table.type) && table.name.starts_with('{');
+}
+
+bool source_names_dane(std::string_view text) {
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
     auto words = policy::split_words(line);
     // What is looked up comes first, but in a line that goes on with the one before.
     const bool goes_on = line.starts_with(' ') || line.starts_with('\t');
@@ -42,11 +58,34 @@ bool table_names_dane(const LookupTable& table) {
   return false;
 }
 
+void look(std::string_view value, int depth, DanePolicies* found) {
+  for (const LookupTable& table : lookup_tables(value)) {
+    if (is_in_value(table)) {
+      found->are_named |= has_dane_word(table.name);
+    } else if (is_of_tables(table) && depth < depth_max) {
+      std::string_view tables(table.name);
+      tables.remove_prefix(1);
+      look(tables.substr(0, tables.rfind('}')), depth + 1, found);
+    } else {
+      const bool has_text = has_source_text(table.type) || is_pattern_text(table.type);
+      const auto text =
+          has_text ? read_table_source(table.name)
+                   : policy::Result<std::string>(policy::Error(policy::Errc::syntax, "no text"));
+      if (text.ok()) {
+        found->are_named |= source_names_dane(*text);
+      } else {
+        found->unread.push_back(table.type + ":" + table.name);
+      }
+    }
+  }
+}
+
 }  // namespace
 
-bool names_dane(std::string_view value) {
-  const auto tables = lookup_tables(value);
-  return std::any_of(tables.begin(), tables.end(), table_names_dane);
+DanePolicies dane_policies(std::string_view value) {
+  DanePolicies found;
+  look(value, 0, &found);
+  return found;
 }
 
 }  // namespace tlsrpt::reporter

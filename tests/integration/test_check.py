@@ -144,6 +144,28 @@ class CheckTest(unittest.TestCase):
         site.run([f"postconf -c {site.postfix} -P out/unix/smtp_tls_security_level=encrypt"])
         self.assertIn("tlsrpt-out", "".join(site.setup()))
 
+    def test_the_script_looks_at_the_service_that_reports_leave_by(self):
+        site = Site(self.folder, smtp_tls_security_level="may", smtp_tls_loglevel=1,
+                    maillog_file_prefixes=self.folder)
+        site.run([f"postconf -c {site.postfix} -M 'out/unix=out unix - - n - - smtp'",
+                  f"postconf -c {site.postfix} -P out/unix/smtp_tls_security_level=encrypt"])
+        self.assertEqual(site.setup(), [])
+        maps = "inline:{ {x@y.test = smtp:}, {z@y.test = smtp:} }, inline:{ {@sender.test = out:} }"
+        site.run([f"postconf -c {site.postfix} -e "
+                  f"'sender_dependent_default_transport_maps={maps}'"])
+        self.assertEqual(self.of_interest(site.check()[0]), {"report-tls"})
+        self.assertIn("tlsrpt-out", "".join(site.setup()))
+        site.run([f"postconf -c {site.postfix} -P out/unix/smtp_tls_security_level=may"
+                  " out/unix/smtp_tls_policy_maps=static:may"])
+        self.assertEqual(self.of_interest(site.check()[0]), set())
+        self.assertEqual(site.setup(), [])
+
+    def test_reports_that_leave_by_another_program_are_not_judged_by_smtp(self):
+        site = Site(self.folder, smtp_tls_security_level="encrypt", smtp_tls_loglevel=1,
+                    default_transport="lmtp:unix:/run/lmtp")
+        self.assertEqual(self.of_interest(site.check()[0]), set())
+        self.assertEqual(site.setup(), [])
+
     def test_one_service_without_log_lines_is_found(self):
         site = Site(self.folder, smtp_tls_security_level="may", smtp_tls_loglevel=1)
         site.run([f"postconf -c {site.postfix} -P relay/unix/smtp_tls_loglevel=0"])

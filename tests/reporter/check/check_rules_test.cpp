@@ -102,6 +102,35 @@ TEST_F(CheckRulesTest, ReportsUnderEnforcedTls) {
   EXPECT_THAT(found(), IsEmpty());
 }
 
+TEST_F(CheckRulesTest, TheTransportOfReportsIsChrootedAsTheirServiceIs) {
+  value("smtp_tls_security_level") = "encrypt";
+  value("default_transport") = "out:";
+  postfix().services.push_back({"out/unix", "smtp", false, {}});
+  EXPECT_THAT(commands().front(), HasSubstr("tlsrpt-out unix - - n - - smtp"));
+  postfix().services.push_back({"tlsrpt-out/unix", "smtp", true, {}});
+  EXPECT_THAT(commands().front(), HasSubstr("tlsrpt-out unix - - y - - smtp"));
+}
+
+// TLS policies of smtp(8) are none of theirs.
+TEST_F(CheckRulesTest, ReportsThatLeaveByAnotherProgram) {
+  value("smtp_tls_security_level") = "encrypt";
+  value("default_transport") = "lmtp:unix:/run/lmtp";
+  EXPECT_THAT(found(), ElementsAre("fault report-tls")) << "there is no such service";
+  postfix().services.push_back({"lmtp/unix", "lmtp", false, {}});
+  EXPECT_THAT(found(), IsEmpty());
+}
+
+TEST_F(CheckRulesTest, PolicyTablesThatCannotBeReadMayAskForDane) {
+  postfix().unread_policies = {"ldap:/etc/postfix/tls.cf"};
+  postfix().resolver.servers = postfix().resolver.outside = {"192.0.2.1"};
+  postfix().resolver.validation = Validation::insecure;
+  EXPECT_THAT(found(), ElementsAre("hint resolver"));
+  value("smtp_dns_support_level") = "dnssec";
+  EXPECT_THAT(found(), ElementsAre("fault resolver"));
+  postfix().resolver.validation = Validation::secure;
+  EXPECT_THAT(found(), IsEmpty());
+}
+
 TEST_F(CheckRulesTest, PostfixThatCountsReportsOrTellsSomebodyElse) {
   value("smtp_tlsrpt_enable") = "yes";
   value("smtp_tlsrpt_socket_name") = "run/tlsrpt/tlsrpt.sock";

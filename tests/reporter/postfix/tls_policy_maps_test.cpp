@@ -9,6 +9,10 @@
 namespace tlsrpt::reporter {
 namespace {
 
+using Texts = std::vector<std::string>;
+
+bool names_dane(const std::string& value) { return dane_policies(value).are_named; }
+
 TEST(TlsPolicyMaps, DaneStandsInTheValueItself) {
   for (const char* value : {
            "static:dane",
@@ -16,13 +20,19 @@ TEST(TlsPolicyMaps, DaneStandsInTheValueItself) {
            "inline:{a.example=dane}",
            "inline:{ b.example=may, { a.example = dane-only match=nexthop } }",
            "socketmap:inet:127.0.0.1:8461:postfix, inline:{{.example = dane}}",
+           "regexp:{{/\\.example$/ dane}}",
+           "pcre:{ {/^a/ may}, {/^b/ dane-only} }",
+           "unionmap:{static:may,inline:{a.example=dane}}",
+           "unionmap:{ pipemap:{ static:x, regexp:{ {/x/ dane} } } }",
+           "randmap:{may, dane}",
        })
     EXPECT_TRUE(names_dane(value)) << value;
 }
 
 TEST(TlsPolicyMaps, OthersAreNone) {
   for (const char* value : {"", "static:may", "inline:{dane.example=encrypt}", "static:half-dane",
-                            "socketmap:inet:127.0.0.1:8461:dane", "dane"})
+                            "socketmap:inet:127.0.0.1:8461:dane", "dane", "regexp:{{/dane/ may}}",
+                            "unionmap:{static:may}", "unionmap:{", "unionmap:/etc/postfix/dane"})
     EXPECT_FALSE(names_dane(value)) << value;
 }
 
@@ -38,6 +48,14 @@ TEST(TlsPolicyMaps, DaneStandsInATextFile) {
   EXPECT_FALSE(names_dane("hash:" + bad));
   EXPECT_FALSE(names_dane("hash:" + folder.file("absent")));
   EXPECT_FALSE(names_dane("ldap:" + good));  // That file is about a server.
+  EXPECT_EQ(dane_policies("hash:" + good + " pcre:" + pattern).unread, Texts{});
+}
+
+TEST(TlsPolicyMaps, WhatTellsNothingIsNamed) {
+  EXPECT_EQ(dane_policies("ldap:/etc/tls.cf, proxy:mysql:/etc/my.cf hash:/absent static:may "
+                          "unionmap:{inline:{a=may},socketmap:unix:/x:y}")
+                .unread,
+            (Texts{"ldap:/etc/tls.cf", "mysql:/etc/my.cf", "hash:/absent", "socketmap:unix:/x:y"}));
 }
 
 }  // namespace
