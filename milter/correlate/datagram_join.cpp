@@ -491,26 +491,33 @@ void DatagramJoin::count_both(const Session& session, const DatagramFacts& facts
 
 void DatagramJoin::count_alone(const DatagramFacts& facts, policy::UtcSeconds at,
                                const Line* line) {
-  const DomainFilter::Answer& answer = filter_.domain(facts.domain);
-  if (answer.ignored) {
-    next_.ignore(*answer.ignored, at, answer.domain);
-    return;
+  // What was counted once passes the filter.
+  const auto passes = [line](const DatagramSession& told) {
+    return line == nullptr && told.counted.batch != 0;
+  };
+  if (!passes(facts.sessions.front())) {
+    const DomainFilter::Answer& answer = filter_.domain(facts.domain);
+    if (answer.ignored) {
+      next_.ignore(*answer.ignored, at, answer.domain);
+      return;
+    }
   }
   for (const DatagramSession& told : facts.sessions) {
-    Peer peer;
-    peer.host = line != nullptr ? line->mx_host : told.mx_host;
-    peer.address = line != nullptr ? line->mx_ip : told.mx_ip;
-    if (const auto kind = filter_.relay(peer)) {
-      next_.ignore(*kind, at, facts.domain);
-      return;
+    const std::string& mx_host = line != nullptr ? line->mx_host : told.mx_host;
+    const std::string& mx_ip = line != nullptr ? line->mx_ip : told.mx_ip;
+    if (!passes(told)) {
+      if (const auto kind = filter_.relay({mx_host, mx_ip})) {
+        next_.ignore(*kind, at, facts.domain);
+        return;
+      }
     }
     Session session;
     session.at = at;
     session.log_host = line != nullptr ? std::string_view(line->log_host) : options_.relay;
     session.service = line != nullptr ? std::string_view(line->service) : std::string_view();
     session.domain = facts.domain;
-    session.mx_host = peer.host;
-    session.mx_ip = peer.address;
+    session.mx_host = mx_host;
+    session.mx_ip = mx_ip;
     session.outcome = told.outcome;
     session.reason = told.reason;
     session.policy = told.policy->applied.type;
@@ -521,6 +528,7 @@ void DatagramJoin::count_alone(const DatagramFacts& facts, policy::UtcSeconds at
     session.helo = told.helo;
     session.sending_ip = told.sending_ip;
     session.handshake_completed = line != nullptr && told.outcome == Outcome::success;
+    if (line == nullptr) session.counted = &told.counted;
     next_.count(session);
   }
 }

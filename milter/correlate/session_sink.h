@@ -4,6 +4,8 @@
 // to the tally what datagrams have to say, too.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "milter/log/log_line.h"
@@ -12,6 +14,13 @@
 #include "policy/utc_day.h"
 
 namespace tlsrpt::milter {
+
+// Where the tally counted a session last, for whoever hands it the very same again.
+struct CountedRow {
+  std::uint64_t batch = 0;  // 0: it was never counted.
+  policy::UtcDay day{};
+  std::size_t row = 0;
+};
 
 // One session, or (sessions = 0) one more message that an already counted session carried. Views
 // are valid during the call only.
@@ -44,6 +53,8 @@ struct Session {
   std::string_view record;  // The domain's TLSRPT record, as Postfix saw it.
   // Equal for what has the same `applied` and `record`: SeenPolicy::number.
   std::uint64_t applied_number = 0;
+  // That of a session which differs in nothing but `at`; null: nobody remembers one.
+  CountedRow* counted = nullptr;
 };
 
 class SessionSink {

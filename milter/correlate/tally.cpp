@@ -62,7 +62,15 @@ std::string_view Tally::relay_of(std::string_view log_host) const {
   return options_.relay_name.empty() ? log_host : std::string_view(options_.relay_name);
 }
 
-policy::Fact& Tally::row_for(const Session& session) {
+std::size_t Tally::row_for(const Session& session) {
+  if (session.counted == nullptr) return find_row(session);
+  CountedRow& known = *session.counted;
+  const policy::UtcDay day = policy::day_of(session.at);
+  if (known.batch != batch_ || known.day != day) known = {batch_, day, find_row(session)};
+  return known.row;
+}
+
+std::size_t Tally::find_row(const Session& session) {
   // Whether plaintext looks like stripping may change with every handshake of its MX.
   const std::string_view reason =
       session.starttls_not_offered ? plaintext_reason(session) : session.reason;
@@ -76,9 +84,10 @@ policy::Fact& Tally::row_for(const Session& session) {
     key_.append(part).append(1, '\0');
   if (session.source != policy::Source::log) append_datagram_key(key_, session);
   const auto found = rows_.find(std::string_view(key_));
-  if (found != rows_.end()) return facts_[found->second];
+  if (found != rows_.end()) return found->second;
   rows_.emplace(key_, facts_.size());
-  return facts_.emplace_back(make_row(session, reason));
+  facts_.push_back(make_row(session, reason));
+  return facts_.size() - 1;
 }
 
 policy::Fact Tally::make_row(const Session& session, std::string_view reason) {
@@ -142,7 +151,7 @@ void Tally::remember_handshake(const Session& session) {
 }
 
 void Tally::count(const Session& session) {
-  policy::Fact& row = row_for(session);
+  policy::Fact& row = facts_[row_for(session)];
   row.sessions += session.sessions;
   row.messages += session.messages;
   if (session.handshake_completed) remember_handshake(session);
@@ -217,6 +226,7 @@ reporter::Batch Tally::batch() const {
 }
 
 void Tally::clear() {
+  ++batch_;
   rows_.clear();
   facts_.clear();
   ignored_.clear();

@@ -67,7 +67,8 @@ class Tally final : public SessionSink {
     policy::UtcSeconds last{};
   };
 
-  policy::Fact& row_for(const Session& session);
+  std::size_t row_for(const Session& session);
+  std::size_t find_row(const Session& session);
   policy::Fact make_row(const Session& session, std::string_view reason);
   std::string_view plaintext_reason(const Session& session);
   void remember_handshake(const Session& session);
@@ -81,6 +82,7 @@ class Tally final : public SessionSink {
   std::string key_;                                                           // Reused.
   std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>> rows_;  // Into facts_.
   std::vector<policy::Fact> facts_;
+  std::uint64_t batch_ = 1;  // Number of this one: that of CountedRow.
   std::map<std::pair<policy::UtcDay, policy::Ignored>, std::uint64_t> ignored_;
   std::vector<reporter::NotUnderstood> not_understood_;
   std::map<std::pair<policy::UtcDay, policy::DatagramLoss>, reporter::LostDatagrams>

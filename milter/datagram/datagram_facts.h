@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "milter/correlate/domain_filter.h"
+#include "milter/correlate/session_sink.h"
 #include "milter/datagram/tlsrpt_datagram.h"
 #include "policy/fact.h"
 
@@ -38,6 +39,8 @@ struct DatagramSession {
   std::string sending_ip;
   std::string mx_host;  // Lower case; empty where what was given cannot be a name.
   std::string mx_ip;
+  // Of what a datagram alone tells.
+  mutable CountedRow counted;
 };
 
 struct DatagramFacts {

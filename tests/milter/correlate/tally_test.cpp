@@ -104,6 +104,30 @@ TEST_F(TallyTest, WhatAnotherPolicyJudgedIsAnotherRow) {
   EXPECT_EQ(batch.facts[1].policy, other);
 }
 
+TEST_F(TallyTest, WhatIsRememberedIsCountedInTheRowOfItsDayAndBatch) {
+  Tally tally = make_tally();
+  CountedRow counted;
+  Session again = session(Outcome::success);
+  again.counted = &counted;
+  tally.count(session(Outcome::validation_failure));
+  for (const int hours : {0, 1, 24, 24, 0}) {
+    again.at = noon + std::chrono::hours(hours);
+    tally.count(again);
+  }
+  const reporter::Batch first = tally.batch();
+  ASSERT_EQ(first.facts.size(), 3U);
+  EXPECT_EQ(first.facts[0].sessions, 1U);
+  EXPECT_EQ(first.facts[1].sessions, 3U);
+  EXPECT_EQ(first.facts[2].sessions, 2U);
+  EXPECT_EQ(first.facts[2].day, policy::day_of(noon) + std::chrono::days(1));
+  tally.clear();
+  tally.count(again);
+  const reporter::Batch second = tally.batch();
+  ASSERT_EQ(second.facts.size(), 1U);
+  EXPECT_EQ(second.facts[0].domain, "a.example");
+  EXPECT_EQ(second.facts[0].sessions, 1U);
+}
+
 TEST_F(TallyTest, PolicyDomainOfTlsaIsTheMxHost) {
   Tally tally = make_tally();
   Session tlsa = session(Outcome::success);
