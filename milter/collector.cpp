@@ -231,10 +231,10 @@ void Collector::lose_datagrams(policy::DatagramLoss why, std::uint64_t count) {
 // What DATAGRAM says; null: nothing, it breaks the format. Valid until the next call.
 const DatagramFacts* Collector::facts_of(const ReceivedDatagram& datagram) {
   if (datagram.is_truncated) return nullptr;
-  if (const DatagramFacts* known = datagram_memory_.find(datagram.octets)) return known;
+  if (const DatagramFacts* known = datagram_memory_.find(datagram)) return known;
   const TlsrptDatagram* parsed = parser_->parse(datagram.octets);
   if (parsed == nullptr) return nullptr;
-  return &datagram_memory_.keep(datagram.octets, join_.read(*parsed));
+  return &datagram_memory_.keep(datagram, join_.read(*parsed));
 }
 
 void Collector::refuse(const ReceivedDatagram& datagram) {

@@ -36,6 +36,12 @@ constexpr std::uint32_t record_magic = 0x54525031;
 constexpr std::uint32_t flag_truncated = 1;
 // How often StampOf is shifted.
 constexpr unsigned stamp_shift = 1;
+constexpr std::uint32_t stamp_mask = 3;
+// Others may repeat its octets; or its octets are the number of the one that it repeats.
+constexpr std::uint32_t flag_repeatable = 8;
+constexpr std::uint32_t flag_repeats = 16;
+// Longer texts hardly come twice, and those of no more octets than a number are as short.
+constexpr std::size_t max_repeatable = 4096;
 // Read at once; more than the longest record.
 constexpr std::size_t block_octets = 256UL * 1024;
 static_assert(block_octets > sizeof(RecordHead) + max_datagram);
@@ -59,9 +65,19 @@ std::optional<ReceivedDatagram> take_record(std::string_view* octets) {
   datagram.octets = octets->substr(sizeof head, head.length);
   datagram.is_truncated = (head.flags & flag_truncated) != 0;
   datagram.stamp = static_cast<StampOf>(std::min<std::uint32_t>(
-      head.flags >> stamp_shift, static_cast<std::uint32_t>(StampOf::start)));
+      head.flags >> stamp_shift & stamp_mask, static_cast<std::uint32_t>(StampOf::start)));
+  if ((head.flags & flag_repeatable) != 0) datagram.text = head.sequence;
+  if ((head.flags & flag_repeats) != 0 && head.length == sizeof datagram.text)
+    std::memcpy(&datagram.text, datagram.octets.data(), sizeof datagram.text);
   octets->remove_prefix(sizeof head + head.length);
   return datagram;
+}
+
+void put_record(const RecordHead& head, std::string_view octets, std::string* batch) {
+  std::array<char, sizeof head> written{};
+  std::memcpy(written.data(), &head, sizeof head);
+  batch->append(written.data(), written.size());
+  batch->append(octets);
 }
 
 // As many of SIZE octets at OFFSET as there are.
@@ -158,7 +174,8 @@ void DatagramJournal::take_up(std::uint64_t first) {
   shared_.lock()->segments.push_back(std::move(segment));
 }
 
-void DatagramJournal::put(const ReceivedDatagram& datagram, std::string* batch) {
+// Adds the record of DATAGRAM to batch_.
+void DatagramJournal::put(const ReceivedDatagram& datagram) {
   RecordHead head;
   head.magic = record_magic;
   head.length = static_cast<std::uint32_t>(datagram.octets.size());
@@ -167,10 +184,22 @@ void DatagramJournal::put(const ReceivedDatagram& datagram, std::string* batch) 
   head.pid = static_cast<std::int32_t>(datagram.pid);
   head.flags = (datagram.is_truncated ? flag_truncated : 0) |
                static_cast<std::uint32_t>(datagram.stamp) << stamp_shift;
-  std::array<char, sizeof head> octets{};
-  std::memcpy(octets.data(), &head, sizeof head);
-  batch->append(octets.data(), octets.size());
-  batch->append(datagram.octets);
+  const std::size_t length = datagram.octets.size();
+  if (datagram.is_truncated || length <= sizeof head.sequence || length > max_repeatable) {
+    put_record(head, datagram.octets, &batch_);
+    return;
+  }
+  if (const auto known = numbers_.find(datagram.octets); known != numbers_.end()) {
+    std::array<char, sizeof known->second> number{};
+    std::memcpy(number.data(), &known->second, number.size());
+    head.length = number.size();
+    head.flags |= flag_repeats;
+    put_record(head, {number.data(), number.size()}, &batch_);
+    return;
+  }
+  numbers_.emplace(datagram.octets, datagram.sequence);
+  head.flags |= flag_repeatable;
+  put_record(head, datagram.octets, &batch_);
 }
 
 // Makes a segment for datagrams from number FIRST on the last one.
@@ -204,13 +233,16 @@ bool DatagramJournal::begin_segment(std::uint64_t first, bool in_memory) {
   if (!in_memory) shared->trouble.clear();
   current_ = segment.file.get();
   current_octets_ = 0;
+  numbers_.clear();
   shared->segments.push_back(std::move(segment));
   return true;
 }
 
-// Writes BATCH into the current segment; where that is not possible, ends it.
-bool DatagramJournal::write(std::string_view batch, std::uint64_t first, std::uint64_t last) {
-  const bool is_written = write_at(current_, batch, current_octets_);
+// Writes DATAGRAMS into the current segment; where that is not possible, ends it.
+bool DatagramJournal::write(std::span<const ReceivedDatagram> datagrams) {
+  batch_.clear();
+  for (const ReceivedDatagram& datagram : datagrams) put(datagram);
+  const bool is_written = write_at(current_, batch_, current_octets_);
   const int problem = errno;
   const auto shared = shared_.lock();
   Segment& segment = shared->segments.back();
@@ -218,26 +250,40 @@ bool DatagramJournal::write(std::string_view batch, std::uint64_t first, std::ui
     (void)!::ftruncate(current_, static_cast<off_t>(current_octets_));
     if (!segment.path.empty())
       shared->trouble = segment.path + ": " + std::generic_category().message(problem);
-    segment.last = std::max(segment.last, first - 1);
+    segment.last = std::max(segment.last, datagrams.front().sequence - 1);
     current_ = -1;
     return false;
   }
-  current_octets_ += batch.size();
+  current_octets_ += batch_.size();
   segment.octets = current_octets_;
-  segment.last = last;
-  last_ = last;
-  appended_ += batch.size();
+  segment.last = datagrams.back().sequence;
+  last_ = segment.last;
+  appended_ += batch_.size();
   return true;
 }
 
-bool DatagramJournal::append(std::string_view batch, std::uint64_t count, std::uint64_t last) {
-  const std::uint64_t first = last - count + 1;
+bool DatagramJournal::append(std::span<const ReceivedDatagram> datagrams) {
+  if (datagrams.empty()) return true;
   if (current_ >= 0 && current_octets_ >= limits_.segment) current_ = -1;
-  if (current_ >= 0 && write(batch, first, last)) return true;
+  if (current_ >= 0 && write(datagrams)) return true;
   for (const bool in_memory : {false, true}) {
-    if (begin_segment(first, in_memory) && write(batch, first, last)) return true;
+    if (begin_segment(datagrams.front().sequence, in_memory) && write(datagrams)) return true;
   }
   return false;
+}
+
+// Sets the octets of one that repeats others, and remembers those of one that has them. False: a
+// disk has lost them.
+bool DatagramJournal::restore_text(ReceivedDatagram* datagram) {
+  if (datagram->text == 0) return true;
+  if (datagram->text == datagram->sequence) {
+    texts_.insert_or_assign(datagram->text, datagram->octets);
+    return true;
+  }
+  const auto found = texts_.find(datagram->text);
+  if (found == texts_.end()) return false;
+  datagram->octets = found->second;
+  return true;
 }
 
 std::span<const ReceivedDatagram> DatagramJournal::next() {
@@ -248,7 +294,10 @@ std::span<const ReceivedDatagram> DatagramJournal::next() {
     const auto shared = shared_.lock();
     for (const Segment& segment : shared->segments) {
       if (segment.first < reading_) continue;
-      if (segment.first > reading_) offset_ = 0;
+      if (segment.first > reading_) {
+        offset_ = 0;
+        texts_.clear();
+      }
       reading_ = segment.first;
       file = segment.file.get();
       end = segment.octets;
@@ -259,9 +308,12 @@ std::span<const ReceivedDatagram> DatagramJournal::next() {
   block_.resize(std::min<std::uint64_t>(block_octets, end - offset_));
   block_.resize(read_at(file, block_.data(), block_.size(), offset_));
   std::string_view rest = block_;
-  while (const auto datagram = take_record(&rest)) datagrams_.push_back(*datagram);
+  while (auto datagram = take_record(&rest)) {
+    if (restore_text(&*datagram)) datagrams_.push_back(*datagram);
+  }
   // A disk that lost what was written: the rest of the segment is gone.
-  const std::uint64_t taken = datagrams_.empty() ? end - offset_ : block_.size() - rest.size();
+  const std::uint64_t taken =
+      rest.size() == block_.size() ? end - offset_ : block_.size() - rest.size();
   offset_ += taken;
   read_ += taken;
   return datagrams_;
@@ -272,6 +324,7 @@ void DatagramJournal::rewind(std::uint64_t sequence) {
   std::uint64_t skipped = 0;
   reading_ = 0;
   offset_ = 0;
+  texts_.clear();
   for (const Segment& segment : shared->segments) {
     if (segment.last > sequence) break;
     skipped += segment.octets;
@@ -289,7 +342,10 @@ void DatagramJournal::release(std::uint64_t sequence) {
   released_ = sequence;
   committed_ = sequence;
   std::string record;
-  put({0, {}, {}, sequence, false}, &record);
+  RecordHead head;
+  head.magic = record_magic;
+  head.sequence = sequence;
+  put_record(head, {}, &record);
   // Where it cannot be written, a store that is removed costs what it had not committed.
   if (!write_at(committed_file_.get(), record, 0)) (void)!::ftruncate(committed_file_.get(), 0);
   std::vector<Segment> done;

@@ -9,17 +9,22 @@
 //   segment := record*
 //   record  := magic:u32 length:u32 sequence:u64 at:i64 pid:i32 flags:u32 octets
 //
-// in the byte order of the machine: nobody else reads it. Numbers ascend. A record that a kill cut
+// in the byte order of the machine: nobody else reads it. Of one domain with one result all
+// datagrams are the same: a text stands once in a segment, and whatever repeats it has, in place of
+// its octets, the number of the one that has them. Numbers ascend. A record that a kill cut
 // off ends its segment. STORE.datagrams-committed is one record without octets, whose number is
 // that of the last committed datagram: the store knows that, too, but may be removed.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "milter/datagram/received_datagram.h"
@@ -53,11 +58,8 @@ class DatagramJournal {
   std::optional<std::uint64_t> committed() const { return committed_; }
 
   // --- the receiver's thread ---
-  // Adds a record to BATCH.
-  static void put(const ReceivedDatagram& datagram, std::string* batch);
-  // Writes BATCH, whole records of COUNT datagrams, numbered on from the last one up to LAST.
-  // False: there is no room for them.
-  bool append(std::string_view batch, std::uint64_t count, std::uint64_t last);
+  // Writes DATAGRAMS, whose numbers ascend from the last one on. False: there is no room for them.
+  bool append(std::span<const ReceivedDatagram> datagrams);
 
   // --- the daemon's thread ---
   // The next datagrams, in order; empty: there are none at present. Valid until the next call.
@@ -70,6 +72,8 @@ class DatagramJournal {
   // --- any thread ---
   // How many octets next() has not handed out yet.
   std::uint64_t waiting() const { return appended_ - read_; }
+  // How many it has handed out; what rewind() goes back by is taken off.
+  std::uint64_t read() const { return read_; }
   // Why datagrams lie in memory only; empty: they do not.
   std::string trouble();
 
@@ -81,6 +85,12 @@ class DatagramJournal {
     std::uint64_t last = 0;   // Number of its last one.
     std::uint64_t octets = 0;
   };
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>()(text);
+    }
+  };
   struct Shared {
     std::vector<Segment> segments;  // Ascending.
     std::string trouble;
@@ -90,7 +100,9 @@ class DatagramJournal {
   void take_up(std::uint64_t first);
   void open_committed();
   bool begin_segment(std::uint64_t first, bool in_memory);
-  bool write(std::string_view batch, std::uint64_t first, std::uint64_t last);
+  bool write(std::span<const ReceivedDatagram> datagrams);
+  void put(const ReceivedDatagram& datagram);
+  bool restore_text(ReceivedDatagram* datagram);
 
   const std::string prefix_;
   const JournalLimits limits_;
@@ -105,10 +117,14 @@ class DatagramJournal {
   std::uint64_t last_ = 0;
   int current_ = -1;  // Descriptor of the last segment; only the receiver ends its life.
   std::uint64_t current_octets_ = 0;
+  // Texts of the segment, with the number of the datagram that has them.
+  std::unordered_map<std::string, std::uint64_t, TextHash, std::equal_to<>> numbers_;
+  std::string batch_;  // Reused.
 
   // The daemon's: where next() reads on.
   std::uint64_t reading_ = 0;  // `first` of the segment.
   std::uint64_t offset_ = 0;
+  std::unordered_map<std::uint64_t, std::string> texts_;  // Those of the segment, by number.
   std::string block_;
   std::vector<ReceivedDatagram> datagrams_;
 };

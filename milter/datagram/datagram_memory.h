@@ -5,12 +5,14 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
 #include "milter/datagram/datagram_facts.h"
+#include "milter/datagram/received_datagram.h"
 
 namespace tlsrpt::milter {
 
@@ -20,10 +22,10 @@ class DatagramMemory {
   static constexpr std::size_t max_length = 4096;
   static constexpr std::size_t max_octets = 4UL * 1024 * 1024;
 
-  // What OCTETS say; null: they are not remembered. Valid until the next keep().
-  const DatagramFacts* find(std::string_view octets) const;
-  // Remembers that OCTETS, which find() does not know, say FACTS. Valid until the next call.
-  const DatagramFacts& keep(std::string_view octets, DatagramFacts facts);
+  // What DATAGRAM says; null: that is not remembered. Valid until the next keep().
+  const DatagramFacts* find(const ReceivedDatagram& datagram);
+  // Remembers that DATAGRAM, which find() does not know, says FACTS. Valid until the next call.
+  const DatagramFacts& keep(const ReceivedDatagram& datagram, DatagramFacts facts);
 
  private:
   struct Hash {
@@ -33,8 +35,11 @@ class DatagramMemory {
     }
   };
 
+  const DatagramFacts& note_number(const ReceivedDatagram& datagram, const DatagramFacts& facts);
+
   std::unordered_map<std::string, DatagramFacts, Hash, std::equal_to<>> known_;
-  std::size_t octets_ = 0;      // Of all of them.
+  std::size_t octets_ = 0;                                           // Of all of them.
+  std::unordered_map<std::uint64_t, const DatagramFacts*> by_text_;  // Into known_.
   DatagramFacts unremembered_;  // The last one that was too long.
 };
 

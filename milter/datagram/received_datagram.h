@@ -28,6 +28,8 @@ struct ReceivedDatagram {
   std::uint64_t sequence = 0;
   bool is_truncated = false;  // It was longer than max_datagram; its end is missing.
   StampOf stamp = StampOf::receipt;
+  // What has the same number, not 0, has the same octets.
+  std::uint64_t text = 0;
 };
 
 }  // namespace tlsrpt::milter

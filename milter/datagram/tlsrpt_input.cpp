@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "reporter/datagram_queue.h"
 #include "reporter/run_as.h"
@@ -114,17 +115,15 @@ void TlsrptInput::begin(std::span<Collector* const> collectors) {
   last_ = std::max(journal_.last(), base_);
   if (const auto status = landing_.open(prefix_ + "landing"); !status)
     log_.warning(status.error().message() + "; a kill may lose TLSRPT datagrams of that instant");
-  std::string batch;
-  std::uint64_t count = 0;
+  std::vector<ReceivedDatagram> batch;
   for (std::size_t i = 0; i < landing_.size(); ++i) {
     const ReceivedDatagram datagram = landing_.at(i);
     if (datagram.sequence <= last_) continue;
-    DatagramJournal::put(datagram, &batch);
+    batch.push_back(datagram);
     last_ = datagram.sequence;
-    ++count;
   }
-  if (count > 0 && !journal_.append(batch, count, last_))
-    log_.warning(std::to_string(count) +
+  if (!journal_.append(batch))
+    log_.warning(std::to_string(batch.size()) +
                  " TLSRPT datagrams of the life before are lost: " + no_room);
 }
 
@@ -238,15 +237,15 @@ void TlsrptInput::hand_over(std::span<Collector* const> collectors) {
     tell_dropped(*collectors.front());
   }
   const std::uint64_t waiting = journal_.waiting();
-  std::uint64_t done = 0;
+  const std::uint64_t read = journal_.read();
   std::uint64_t missing = 0;
   std::uint64_t before = *known;
   const auto last = steady_clock::now() + last_moment;
-  while (done < waiting && has_room(collectors) && !(stop_ && steady_clock::now() >= last)) {
+  while (journal_.read() - read < waiting && has_room(collectors) &&
+         !(stop_ && steady_clock::now() >= last)) {
     const auto datagrams = journal_.next();
     if (datagrams.empty()) break;
     for (const ReceivedDatagram& datagram : datagrams) {
-      done += datagram.octets.size();
       if (datagram.sequence > before + 1) missing += datagram.sequence - before - 1;
       before = std::max(before, datagram.sequence);
     }

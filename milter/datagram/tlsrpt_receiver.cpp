@@ -58,8 +58,8 @@ bool TlsrptReceiver::take_batch() {
   const std::size_t count = landing_.receive(socket_.fd(), last_ + 1, clock_.now());
   if (count == 0) return false;
   batch_.clear();
-  for (std::size_t i = 0; i < count; ++i) DatagramJournal::put(landing_.at(i), &batch_);
-  if (journal_.append(batch_, count, last_ + count)) {
+  for (std::size_t i = 0; i < count; ++i) batch_.push_back(landing_.at(i));
+  if (journal_.append(batch_)) {
     last_ += count;
   } else {
     dropped_ += count;

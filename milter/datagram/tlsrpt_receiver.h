@@ -7,8 +7,8 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <string>
 #include <thread>
+#include <vector>
 
 #include "milter/datagram/datagram_journal.h"
 #include "milter/datagram/datagram_landing.h"
@@ -50,7 +50,7 @@ class TlsrptReceiver {
   std::uint64_t last_;
   const Wakeup stop_;
   const std::function<void()> wake_;
-  std::string batch_;
+  std::vector<ReceivedDatagram> batch_;
   std::atomic<bool> stops_{false};
   std::atomic<std::uint64_t> overruns_{0};
   std::atomic<std::uint64_t> dropped_{0};

@@ -21,12 +21,24 @@ class DatagramJournalTest : public testing::Test {
   }
   // Appends COUNT datagrams, each of which says its own number.
   static bool append(DatagramJournal& journal, std::uint64_t first, std::uint64_t count) {
-    std::string batch;
-    for (std::uint64_t i = first; i < first + count; ++i) {
-      const std::string text = "datagram " + std::to_string(i);
-      DatagramJournal::put({77, noon, text, i, false}, &batch);
+    std::vector<std::string> texts;
+    for (std::uint64_t i = first; i < first + count; ++i)
+      texts.push_back("datagram " + std::to_string(i));
+    return append_texts(journal, first, texts);
+  }
+  static bool append_texts(DatagramJournal& journal, std::uint64_t first,
+                           const std::vector<std::string>& texts) {
+    std::vector<ReceivedDatagram> batch;
+    for (const std::string& text : texts) batch.push_back({77, noon, text, first++, false});
+    return journal.append(batch);
+  }
+  // The texts and numbers of texts that next() hands out.
+  static std::vector<std::pair<std::string, std::uint64_t>> read_texts(DatagramJournal& journal) {
+    std::vector<std::pair<std::string, std::uint64_t>> texts;
+    for (auto some = journal.next(); !some.empty(); some = journal.next()) {
+      for (const ReceivedDatagram& each : some) texts.emplace_back(each.octets, each.text);
     }
-    return journal.append(batch, count, first + count - 1);
+    return texts;
   }
   // The numbers of all that next() hands out, which must be what was appended.
   static std::vector<std::uint64_t> read(DatagramJournal& journal) {
@@ -72,6 +84,53 @@ TEST_F(DatagramJournalTest, HandsOutWhatWasAppendedInItsOrder) {
   EXPECT_EQ(journal->waiting(), 0U);
   append(*journal, 4, 1);
   EXPECT_EQ(read(*journal), range(4, 4));
+}
+
+TEST_F(DatagramJournalTest, ATextStandsOnceInASegment) {
+  JournalLimits limits;
+  limits.segment = 1000;
+  const std::string a(400, 'a');
+  const std::string b(400, 'b');
+  auto journal = open(limits);
+  const std::vector<std::pair<std::string, std::uint64_t>> expected{
+      {a, 1}, {a, 1}, {b, 3}, {"8 octets", 0}, {"8 octets", 0}, {a, 1}, {b, 7}, {a, 8}, {a, 8}};
+  append_texts(*journal, 1, {a, a, b});
+  EXPECT_EQ(read_texts(*journal), decltype(expected)(expected.begin(), expected.begin() + 3));
+  append_texts(*journal, 4, {"8 octets", "8 octets", a});
+  // The segment is full: the next one knows nothing of it.
+  append_texts(*journal, 7, {b, a, a});
+  EXPECT_EQ(read_texts(*journal), decltype(expected)(expected.begin() + 3, expected.end()));
+  EXPECT_EQ(folder_.names().size(), 3U);
+  journal->rewind(0);
+  EXPECT_EQ(read_texts(*journal), expected);
+  journal = open(limits);
+  EXPECT_EQ(read_texts(*journal), expected);
+}
+
+TEST_F(DatagramJournalTest, WhatRepeatsALostTextIsMissing) {
+  const std::string a(400, 'a');
+  auto journal = open();
+  append_texts(*journal, 1, {a, a, "another text"});
+  const std::string name = *folder_.names().begin();
+  std::string octets = folder_.read(name);
+  octets[2 * 32 + a.size()] = '\2';  // The number that the second has.
+  folder_.write(name, octets);
+  journal = open();
+  EXPECT_EQ(read_texts(*journal),
+            (std::vector<std::pair<std::string, std::uint64_t>>{{a, 1}, {"another text", 3}}));
+  EXPECT_EQ(journal->waiting(), 0U);
+}
+
+TEST_F(DatagramJournalTest, ATextIsWrittenAgainWhereItsSegmentCannotBe) {
+  JournalLimits limits;
+  limits.segment = 1;
+  limits.disk = 1;
+  const std::string a(400, 'a');
+  const auto journal = open(limits);
+  for (std::uint64_t i = 1; i <= 3; ++i) EXPECT_TRUE(append_texts(*journal, i, {a}));
+  EXPECT_NE(journal->trouble(), "");
+  EXPECT_EQ(read_texts(*journal),
+            (std::vector<std::pair<std::string, std::uint64_t>>{{a, 1}, {a, 2}, {a, 3}}));
 }
 
 TEST_F(DatagramJournalTest, ASecondLifeHasWhatIsNotReleased) {
@@ -169,22 +228,25 @@ TEST_F(DatagramJournalTest, WhatFindsNoRoomIsMissingAndTheRestGoesOn) {
 
 TEST_F(DatagramJournalTest, KnowsWhatLayInTheSocketBefore) {
   auto journal = open();
-  std::string batch;
-  DatagramJournal::put({77, noon, "held", 1, false, StampOf::start}, &batch);
-  DatagramJournal::put({77, noon, "fresh", 2, false, StampOf::sending}, &batch);
-  journal->append(batch, 2, 2);
+  const std::vector<ReceivedDatagram> batch{
+      {77, noon, "of a domain", 1, false, StampOf::start},
+      {77, noon, "of a domain", 2, false, StampOf::sending},
+      {77, noon, "of a domain", 3, false, StampOf::receipt},
+  };
+  journal->append(batch);
   const auto datagrams = journal->next();
-  ASSERT_EQ(datagrams.size(), 2U);
+  ASSERT_EQ(datagrams.size(), 3U);
   EXPECT_EQ(datagrams[0].stamp, StampOf::start);
   EXPECT_EQ(datagrams[1].stamp, StampOf::sending);
+  EXPECT_EQ(datagrams[2].stamp, StampOf::receipt);
 }
 
 TEST_F(DatagramJournalTest, HoldsTheLongestDatagram) {
   const auto journal = open();
   const std::string longest(max_datagram, 'x');
-  std::string batch;
-  for (std::uint64_t i = 1; i <= 32; ++i) DatagramJournal::put({1, noon, longest, i, true}, &batch);
-  journal->append(batch, 32, 32);
+  std::vector<ReceivedDatagram> batch;
+  for (std::uint64_t i = 1; i <= 32; ++i) batch.push_back({1, noon, longest, i, true});
+  journal->append(batch);
   std::uint64_t count = 0;
   for (auto some = journal->next(); !some.empty(); some = journal->next()) {
     for (const ReceivedDatagram& each : some) {
