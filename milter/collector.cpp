@@ -308,7 +308,7 @@ void Collector::tell_given_up(std::vector<std::string>& notices) {
 void Collector::note_end() {
   const policy::UtcSeconds now = clock_.now();
   if (read_until_ && now < *read_until_ + idle_commit_interval) return;
-  join_.read_to_end(now);
+  if (!join_.read_to_end(now)) return;
   read_until_ = now;
   is_changed_ = true;
 }

@@ -121,6 +121,7 @@ class Collector {
   // What keeps log and datagrams apart, as DatagramJoin has it.
   std::optional<std::chrono::minutes> stamps_off() const { return join_.stamps_off(); }
   bool pairs_badly() const { return join_.pairs_badly(); }
+  bool waits_for_log() const { return join_.waits_for_log(); }
 
   // take_block() failed because of the store: what was counted since the last commit is not sure.
   bool is_spoilt() const { return is_spoilt_; }

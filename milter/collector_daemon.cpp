@@ -164,6 +164,18 @@ void CollectorDaemon::tell_missing_datagrams(const Collector& collector) {
   }
 }
 
+void CollectorDaemon::tell_silence(const Collector& collector) {
+  const std::string trouble = "silence of " + collector.source();
+  if (collector.waits_for_log()) {
+    log_.trouble(trouble, collector.source() +
+                              ": nothing is logged while many TLSRPT datagrams come; they wait for "
+                              "their lines, up to " +
+                              std::to_string(max_silence.count()) + " hours: is syslog at work?");
+  } else {
+    log_.recovered(trouble, collector.source() + ": TLSRPT datagrams wait no longer for lines");
+  }
+}
+
 void CollectorDaemon::tell_datagrams_apart(const Collector& collector) {
   const std::string trouble = std::string(reporter::datagrams_apart) + collector.source();
   if (const auto off = collector.stamps_off()) {
@@ -205,6 +217,7 @@ bool CollectorDaemon::read(Source& source, Instant until) {
     log_.recovered(trouble, trouble + ": reading again");
     tell_missing_datagrams(collector);
     tell_datagrams_apart(collector);
+    tell_silence(collector);
     if (!*more) return false;
   } while (steady_clock::now() < until);
   return true;

@@ -89,6 +89,7 @@ class CollectorDaemon {
   void share_datagrams();
   void tell_missing_datagrams(const Collector& collector);
   void tell_datagrams_apart(const Collector& collector);
+  void tell_silence(const Collector& collector);
   bool read_all(Instant until);
   bool read(Source& source, Instant until);
   bool commit_all();

@@ -22,6 +22,12 @@ constexpr std::chrono::minutes other_log_lag{1};
 constexpr std::chrono::hours sightings_memory{2};
 // Postfix warns right behind the line; so many others may have been logged in between.
 constexpr int max_lines_between = 256;
+// Hosts in one log; more are too many to be told apart.
+constexpr std::size_t max_hosts = 1000;
+// That other hosts' lines find their datagrams is known by so many; and one of so many may get
+// lost.
+constexpr std::uint64_t enough_pairs = 50;
+constexpr std::uint64_t share_of_lost = 20;
 // What is told of pairs is about so many of late.
 constexpr std::uint64_t balance_memory = 1000;
 
@@ -77,9 +83,7 @@ std::uint64_t DatagramJoin::tlsrpt_line(policy::UtcSeconds at, const LogLine& lo
   line.pid = pid_of(log);
   line.at = at;
   line_pids_.add(line.pid, at);
-  // What had to wait is written down no slower than it came.
-  const auto drain = std::min<std::chrono::seconds>(gap_end_ - gap_begin_, datagram_wait);
-  line.since = at >= gap_end_ && at <= gap_end_ + drain ? gap_begin_ : at;
+  line.since = at >= gap_end_ && at <= end_of_drain() ? gap_begin_ : at;
   const std::string& folded = filter_.domain(message.domain).domain;
   line.domain = folded.empty() ? std::string(message.domain) : folded;
   line.outcome = message.success ? Outcome::success : message.failure_type;
@@ -88,13 +92,15 @@ std::uint64_t DatagramJoin::tlsrpt_line(policy::UtcSeconds at, const LogLine& lo
   line.mx_host = policy::to_lower(message.peer.host);
   line.mx_ip = message.peer.address;
   const std::uint64_t number = ++last_number_;
-  const auto datagram = find_near(line);
+  auto datagram = find_near(line);
+  if (datagram == datagrams_.end()) datagram = find_late(line);
   const bool is_alone = datagram == datagrams_.end();
   lines_alone_ = is_alone ? lines_alone_ + 1 : 0;
   if (is_alone) {
     bound_lines();
+    note_alone(line);
     add(number, line);
-    line.is_late = line.is_brief = misses_datagrams();
+    line.is_late = line.is_brief = misses_datagrams() || sends_elsewhere(line.log_host);
     if (line.is_brief) brief_lines_.push_back(number);
   } else {
     note_pair(number, line, datagram->second);
@@ -107,6 +113,26 @@ std::uint64_t DatagramJoin::tlsrpt_line(policy::UtcSeconds at, const LogLine& lo
   }
   lines_.emplace_hint(lines_.end(), number, std::move(line));
   return number;
+}
+
+void DatagramJoin::note_alone(const Line& line) {
+  auto host = hosts_alone_.find(line.log_host);
+  if (host == hosts_alone_.end()) {
+    if (hosts_alone_.size() >= max_hosts) hosts_alone_.clear();
+    host = hosts_alone_.emplace(line.log_host, LinesAlone()).first;
+  }
+  LinesAlone& alone = host->second;
+  if (alone.lines == 0) alone = {0, pairs_, datagrams_alone_};
+  ++alone.lines;
+}
+
+// Whether datagrams come, but none for the lines of LOG_HOST.
+bool DatagramJoin::sends_elsewhere(std::string_view log_host) const {
+  const auto host = hosts_alone_.find(log_host);
+  if (host == hosts_alone_.end()) return false;
+  const LinesAlone& alone = host->second;
+  return alone.lines >= max_lines_alone && pairs_ - alone.pairs >= enough_pairs &&
+         (datagrams_alone_ - alone.datagrams) * share_of_lost <= alone.lines;
 }
 
 // LINE, which waited, and DATAGRAM are one session.
@@ -265,12 +291,23 @@ void DatagramJoin::advance(policy::UtcSeconds at) {
     gap_end_ = at;
   }
   last_stamp_ = at;
+  waits_for_log_ = false;
   if (now + set_back <= now_) set_back_to(now);
   move_to(now);
 }
 
-void DatagramJoin::read_to_end(policy::UtcSeconds now) {
-  if (options_.expects_datagrams) move_to(now);
+bool DatagramJoin::read_to_end(policy::UtcSeconds now) {
+  if (!options_.expects_datagrams) return true;
+  waits_for_log_ = options_.is_only && counted_datagrams_ >= max_counted_in_silence &&
+                   datagrams_.lower_bound(datagram_cursor_) != datagrams_.end() && now >= now_ &&
+                   now < now_ + max_silence;
+  if (!waits_for_log_) move_to(now);
+  return !waits_for_log_;
+}
+
+// What had to wait while the log stood still is written down no slower than it came.
+policy::UtcSeconds DatagramJoin::end_of_drain() const {
+  return gap_end_ + std::min<std::chrono::seconds>(gap_end_ - gap_begin_, datagram_wait);
 }
 
 // The log shows an hour twice, or is read with another time zone. What waited would wait for that
@@ -301,6 +338,7 @@ void DatagramJoin::move_to(policy::UtcSeconds now) {
   for (auto next = datagrams_.lower_bound(datagram_cursor_); next != datagrams_.end();) {
     const auto datagram = next++;
     if (!is_over(datagram->second.at + grace)) break;
+    if (now_ <= end_of_drain() && datagram->second.at >= gap_begin_ - line_lag) break;
     datagram_cursor_ = datagram->first + 1;
     expire_datagram(datagram);
   }
@@ -331,6 +369,7 @@ void DatagramJoin::expire_datagram(Datagrams::iterator found) {
     return;
   }
   note_left_over(&balance_.datagrams);
+  ++datagrams_alone_;
   if (options_.counts_alone) {
     if (!options_.is_only) counted_.push_back(hash_of(datagram));
     count_alone(datagram.facts, datagram.at, nullptr);

@@ -13,13 +13,17 @@
 //    other, or the datagram's is that of its receipt, or they are whole quarters of an hour apart,
 //    and no line of the ten minutes after it is of one moment with its datagram (log_timezone is
 //    wrong, or the hour is shown twice). Else the log alone counts;
+//  - datagrams of the time that a log stood still wait until what stood is written, for as long as
+//    it stood, at most datagram_wait; where they are many, lines take them at once;
 //  - a datagram whose line has not come datagram_wait after the log was read past its arrival
 //    takes such a line that was counted before it came, or counts alone, on the day of its arrival;
+//    but where max_counted_in_silence were and nothing is logged, the rest waits, max_silence long;
 //  - then a line also takes a datagram of another pid where neither side shows the other's pid
 //    around: Postfix runs in a container whose log has its own, maybe beside one that does not.
 //    Where all pairs but a few have two pids, pids are not compared at all, and nobody waits;
 //  - where max_lines_alone lines came and not one datagram, Postfix sends them elsewhere: the log
-//    counts at once, until a datagram comes;
+//    counts at once, until a datagram comes; so do lines of a host of which that is true, while
+//    those of other hosts make pairs;
 //  - whatever was counted alone is remembered for counted_memory: where its other half comes after
 //    all, it is not counted again.
 //
@@ -33,6 +37,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -64,6 +69,9 @@ inline constexpr std::chrono::hours counted_memory{24};
 inline constexpr std::size_t max_join_lines = 50000;
 inline constexpr std::size_t max_join_datagrams = 50000;
 inline constexpr std::uint64_t max_lines_alone = 1000;
+// Where the log stands, more would push each other out before their lines come.
+inline constexpr std::size_t max_counted_in_silence = max_join_datagrams / 3;
+inline constexpr std::chrono::hours max_silence{3};
 // What was counted at once for want of datagrams is remembered for so long: much longer than
 // datagram and line are apart.
 inline constexpr std::chrono::seconds brief_memory = 2 * line_lag;
@@ -89,8 +97,11 @@ class DatagramJoin final : public SessionSink {
   void take(std::int64_t pid, policy::UtcSeconds at, const DatagramFacts& facts, StampOf stamp);
   // The next line has the stamp AT; called before it is judged.
   void advance(policy::UtcSeconds at);
-  // At NOW there was nothing more to read.
-  void read_to_end(policy::UtcSeconds now);
+  // At NOW there was nothing more to read. False: datagrams wait for what will be; the log is not
+  // to be taken for read until now.
+  bool read_to_end(policy::UtcSeconds now);
+  // Whether that was so at the last time, and no line has come since.
+  bool waits_for_log() const { return waits_for_log_; }
   // Datagrams that found their line since the last call, for the other collectors to forget().
   std::vector<std::uint64_t> take_paired() { return std::exchange(paired_, {}); }
   void forget(std::uint64_t datagram_hash);
@@ -108,7 +119,7 @@ class DatagramJoin final : public SessionSink {
   // Whether many lines and many datagrams found no other half, so that sessions may count twice.
   bool pairs_badly() const;
   // Whether few enough datagrams wait for their lines. Who can keep what comes does so until then.
-  bool has_room() const { return datagrams_.size() - counted_datagrams_ < max_join_datagrams / 2; }
+  bool has_room() const { return waiting_datagrams() < max_join_datagrams / 2; }
   // Datagrams that were given up for want of room since the last call.
   std::uint64_t take_dropped() { return std::exchange(dropped_, 0); }
 
@@ -191,12 +202,18 @@ class DatagramJoin final : public SessionSink {
   bool was_read_over(const Line& line, const Datagram& datagram) const;
   bool are_incomparable(const Line& line, const Datagram& datagram) const;
 
+  std::size_t waiting_datagrams() const { return datagrams_.size() - counted_datagrams_; }
+  policy::UtcSeconds end_of_drain() const;
+
   Datagrams::iterator find_near(const Line& line);
+  Datagrams::iterator find_late(const Line& line);
   Datagrams::iterator find_far(std::uint64_t number, const Line& line);
   bool is_of_older(const PairIndex::Entry& line, const Datagram& datagram) const;
   Lines::iterator find_near(const Datagram& datagram);
   Lines::iterator find_far(const Datagram& datagram);
   DatagramFacts take_out(Datagrams::iterator datagram);
+  void note_alone(const Line& line);
+  bool sends_elsewhere(std::string_view log_host) const;
   bool loses_both() const;
   void pair_waiting();
   void note_pair(std::uint64_t number, const Line& line, const Datagram& datagram);
@@ -252,6 +269,14 @@ class DatagramJoin final : public SessionSink {
   PidSightings datagram_pids_;
   bool any_pid_ = false;  // All pids differ: pairs are made at once whatever theirs.
   std::uint64_t last_number_ = 0;
+  // Lines of a host that found no datagram since the last one that did, in this life, and what
+  // there was of all hosts' when they began.
+  struct LinesAlone {
+    std::uint64_t lines = 0, pairs = 0, datagrams = 0;
+  };
+  std::map<std::string, LinesAlone, std::less<>> hosts_alone_;
+  std::uint64_t pairs_ = 0;            // In this life.
+  std::uint64_t datagrams_alone_ = 0;  // Likewise: they were waited for in vain.
   // What has a smaller number has been waited for in vain, or was paired.
   std::uint64_t line_cursor_ = 0;
   std::uint64_t datagram_cursor_ = 0;
@@ -262,6 +287,7 @@ class DatagramJoin final : public SessionSink {
   policy::UtcSeconds gap_begin_{};          // The last time that nothing was logged, for longer
   policy::UtcSeconds gap_end_{};            // than line_lag.
   policy::UtcSeconds now_{};
+  bool waits_for_log_ = false;
   policy::UtcSeconds next_forget_{};
   policy::UtcSeconds held_since_{};  // A datagram that was held is no older.
   std::vector<std::uint64_t> paired_;

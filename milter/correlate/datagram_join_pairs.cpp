@@ -27,6 +27,9 @@ constexpr int max_zone_weight = 2 * wrong_zone;
 constexpr std::uint64_t many_left_over = 20;
 constexpr std::uint64_t some_left_over = 5;
 
+// Fewer than has_room() has, so that what is handed over keeps up with what the log tells.
+constexpr std::size_t many_waiting = max_join_datagrams / 4;
+
 std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
   constexpr std::uint64_t factor = 0x9e3779b97f4a7c15U;
   return (hash ^ value) * factor ^ ((hash ^ value) >> 29U);
@@ -119,6 +122,19 @@ bool DatagramJoin::is_late(policy::UtcSeconds since, policy::UtcSeconds at,
   return datagram.at >= since - line_lag && datagram.at <= at + lag;
 }
 
+// LINE is one of a log that stood still, and many datagrams of that time wait: the first of them.
+// Lines that waited, too, would soon be too many.
+DatagramJoin::Datagrams::iterator DatagramJoin::find_late(const Line& line) {
+  if (line.since == line.at || waiting_datagrams() < many_waiting || loses_both())
+    return datagrams_.end();
+  for (const auto& entry : datagram_index_.from(key_of(line), line.since - line_lag)) {
+    if (!any_pid_ && entry.pid != line.pid) continue;
+    const auto found = datagrams_.find(entry.number);
+    if (is_late(line.since, line.at, found->second) && agree(line, found->second)) return found;
+  }
+  return datagrams_.end();
+}
+
 // What lay in the socket came since the last stop, and by then its own line has been read.
 bool DatagramJoin::was_read_over(const Line& line, const Datagram& datagram) const {
   if (datagram.stamp != StampOf::start || datagram.is_counted) return true;
@@ -194,6 +210,9 @@ void DatagramJoin::pair_waiting() {
 // Line NUMBER and DATAGRAM are one session.
 void DatagramJoin::note_pair(std::uint64_t number, const Line& line, const Datagram& datagram) {
   ++balance_.pairs;
+  ++pairs_;
+  if (const auto host = hosts_alone_.find(line.log_host); host != hosts_alone_.end())
+    host->second.lines = 0;
   lines_alone_ = 0;
   const bool near = is_near(line, datagram);
   evidence_.add(number, line.at, line.pid == datagram.pid, near);
@@ -201,7 +220,8 @@ void DatagramJoin::note_pair(std::uint64_t number, const Line& line, const Datag
   any_pid_ = options_.is_only && evidence_.all_pids_differ(line.at);
   if (near) {
     note_zone(std::nullopt);
-  } else if (const auto offset = zone_offset(line.at, datagram.at)) {
+  } else if (const auto offset = zone_offset(line.at, datagram.at);
+             offset && !is_late(line.since, line.at, datagram)) {
     note_zone(offset);
   }
 }

@@ -238,6 +238,7 @@ void DatagramJoin::clear() {
   is_zone_wrong_ = false;
   brief_lines_.clear();
   lines_alone_ = 0;
+  hosts_alone_.clear();
   last_number_ = line_cursor_ = datagram_cursor_ = 0;
   held_since_ = last_stamp_ = gap_begin_ = gap_end_ = now_ = next_forget_ = {};
 }

@@ -153,9 +153,105 @@ TEST(DatagramJoinPairs, ALogThatStoodStillIsStampedAtItsEnd) {
     world.end(10 * hour);
     EXPECT_EQ(world.sink.seen.size(), 550U + unsigned(standstill) / 2) << standstill;
     EXPECT_EQ(world.sink.messages, 550U + unsigned(standstill) / 2) << standstill;
-    // What waited longer than ten minutes was counted by its datagram.
-    EXPECT_EQ(by_source(world)["both"], standstill < 600 ? 550 + standstill / 2 : 850);
+    EXPECT_EQ(by_source(world)["both"], 550 + standstill / 2);
+    EXPECT_FALSE(world.join().stamps_off());
   }
+}
+
+TEST(DatagramJoinPairs, WhatIsMissingInALogThatStoodStillIsNotWaitedForLong) {
+  JoinWorld world;
+  play(world, {}, 0, 50);
+  world.datagram(100, 7, success_datagram("a.example"));
+  // Each line ends a standstill, and none of the first datagram's time.
+  for (int i = 0; i < 4; ++i) {
+    world.datagram(700 + i * 500, 7, success_datagram("b.example"));
+    log_session(world, 700 + i * 500, 7, true, "b.example");
+  }
+  EXPECT_EQ(by_source(world), (Sources{{"both", 54}, {"datagram", 1}}));
+}
+
+// A log of many hosts, of which one sends its datagrams here.
+TEST(DatagramJoinPairs, LinesOfOtherHostsAreNotRememberedForADay) {
+  JoinWorld world;
+  constexpr int sessions = 8000;
+  const auto log_elsewhere = [&world](int at) {
+    world.line_of("relay2", at, tlsrpt_line(7, "b.example"));
+    world.line_of("relay2", at, delivery_line(7, "b.example"));
+  };
+  for (int i = 0; i < sessions; ++i) {
+    log_elsewhere(i);
+    if (i % 10 == 0) play(world, {}, i, 1);
+  }
+  EXPECT_LT(world.state_size(), 100000U);
+  world.end(30 * hour);
+  EXPECT_EQ(by_source(world), (Sources{{"both", sessions / 10}, {"log", sessions}}));
+  // From now on it does send them here.
+  for (int i = 0; i < sessions; ++i) {
+    log_elsewhere(40 * hour + i);
+    world.datagram(40 * hour + i, 7, success_datagram("b.example"));
+  }
+  world.end(70 * hour);
+  EXPECT_EQ(world.sink.seen.size(), sessions * 2U + sessions / 10);
+  EXPECT_GT(by_source(world)["both"], sessions);
+}
+
+// While the log stands there come more datagrams than can be remembered.
+TEST(DatagramJoinPairs, ASilentLogHoldsDatagramsBack) {
+  constexpr int count = 80000;
+  constexpr int per_second = 20;
+  for (const bool stamps_are_late : {false, true}) {
+    JoinWorld world;
+    play(world, {}, 0, 50);
+    int handed = 0;
+    const auto hand_over = [&](int arrived) {
+      for (; handed < arrived && world.join().has_room(); ++handed)
+        world.datagram(100 + handed / per_second, 7 + handed % 10, success_datagram("a.example"));
+    };
+    bool waits = false;
+    for (int at = 0; at <= count / per_second; at += 60) {
+      hand_over(at * per_second);
+      world.end(100 + at);
+      waits = waits || world.join().waits_for_log();
+    }
+    EXPECT_TRUE(waits);
+    EXPECT_LT(handed, count);
+    for (int i = 0; i < count; ++i) {
+      if (i % 100 == 0) hand_over(count);
+      const int at = stamps_are_late ? count / per_second + 200 + i / 1000 : i / per_second + 100;
+      const int pid = 7 + i % 10;
+      world.line(at, tlsrpt_line(pid, "a.example")).line(at, delivery_line(pid, "a.example"));
+    }
+    EXPECT_FALSE(world.join().waits_for_log());
+    EXPECT_FALSE(world.join().misses_datagrams());
+    EXPECT_FALSE(world.join().stamps_off());
+    for (int at = 2 * hour; at < 60 * hour; at += hour) {
+      hand_over(count);
+      world.end(at);
+    }
+    EXPECT_EQ(handed, count);
+    EXPECT_EQ(world.sink.seen.size(), 50U + count) << stamps_are_late;
+    EXPECT_EQ(world.sink.messages, 50U + count) << stamps_are_late;
+  }
+}
+
+TEST(DatagramJoinPairs, WhatWaitsForASilentLogIsCountedInTheEnd) {
+  JoinWorld world;
+  int sent = 0;
+  const auto send = [&](int at, std::size_t many) {
+    for (std::size_t i = 0; i < many; ++i, ++sent)
+      world.datagram(at, 7, success_datagram("a.example"));
+  };
+  send(0, max_counted_in_silence);
+  EXPECT_TRUE(world.join().read_to_end(join_start + std::chrono::minutes(11)));
+  send(hour, 5);
+  const auto silent = [&](int at) {
+    return !world.join().read_to_end(join_start + std::chrono::seconds(at));
+  };
+  EXPECT_TRUE(silent(hour + 700));
+  EXPECT_TRUE(silent(3 * hour));
+  EXPECT_EQ(world.sink.seen.size(), unsigned(sent) - 5);
+  EXPECT_FALSE(silent(3 * hour + 11 * 60));
+  EXPECT_EQ(world.sink.seen.size(), unsigned(sent));
 }
 
 TEST(DatagramJoinPairs, AStandstillThatNobodyWaitedForCountsNothingTwice) {

@@ -65,8 +65,9 @@ class JoinWorld {
   }
 
   // TEXT is "postfix/smtp[7]: message", logged SECONDS after join_start.
-  JoinWorld& line(int seconds, const std::string& text) {
-    const std::string rest = "relay1 " + text;
+  JoinWorld& line(int seconds, const std::string& text) { return line_of("relay1", seconds, text); }
+  JoinWorld& line_of(const std::string& host, int seconds, const std::string& text) {
+    const std::string rest = host + " " + text;
     const auto split = splitter_.split(rest);
     const policy::UtcSeconds at = join_start + std::chrono::seconds(seconds);
     join_->advance(at);
@@ -98,6 +99,7 @@ class JoinWorld {
     return all;
   }
   DatagramJoin& join() { return *join_; }
+  std::size_t state_size() const { return join_->state(join_start).size(); }
 
   JoinedSink sink;
 

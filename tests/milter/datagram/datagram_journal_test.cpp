@@ -113,7 +113,7 @@ TEST_F(DatagramJournalTest, WhatRepeatsALostTextIsMissing) {
   append_texts(*journal, 1, {a, a, "another text"});
   const std::string name = *folder_.names().begin();
   std::string octets = folder_.read(name);
-  octets[2 * 32 + a.size()] = '\2';  // The number that the second has.
+  octets[2 * 32 + a.size()] = '\x9';  // The number that the second has.
   folder_.write(name, octets);
   journal = open();
   EXPECT_EQ(read_texts(*journal),
