@@ -171,7 +171,7 @@ DatagramJoin::Datagrams::iterator DatagramJoin::find_far(std::uint64_t number, c
     if ((!near && !may_be_off && !is_late(since, line.at, datagram)) || !agree(line, datagram))
       continue;
     if (!is_other) return found;
-    if (!near && !evidence_.many_pids_differ(line.at, may_be_off)) continue;
+    if (!near && !evidence_.some_pids_differ(line.at, may_be_off)) continue;
     if (was_read_over(line, datagram) && are_incomparable(line, datagram)) best = found;
   }
   return best;
@@ -191,7 +191,7 @@ DatagramJoin::Lines::iterator DatagramJoin::find_far(const Datagram& datagram) {
     if (!late && evidence_.stamps_agree(entry.number, entry.at)) continue;
     if (!agree(line, datagram)) continue;
     if (!is_other) return found;
-    if (!is_near(line, datagram) && !evidence_.many_pids_differ(line.at, !late)) continue;
+    if (!is_near(line, datagram) && !evidence_.some_pids_differ(line.at, !late)) continue;
     if (was_read_over(line, datagram) && are_incomparable(line, datagram)) best = found;
   }
   return best;
@@ -215,7 +215,9 @@ void DatagramJoin::note_pair(std::uint64_t number, const Line& line, const Datag
     host->second.lines = 0;
   lines_alone_ = 0;
   const bool near = is_near(line, datagram);
-  evidence_.add(number, line.at, line.pid == datagram.pid, near);
+  // With another pid it may be a datagram of another moment, whose line was lost.
+  const bool is_sure = line.pid == datagram.pid || any_pid_;
+  evidence_.add(number, line.at, line.pid == datagram.pid, near && is_sure);
   // Another collector may have the lines of the other pids.
   any_pid_ = options_.is_only && evidence_.all_pids_differ(line.at);
   if (near) {

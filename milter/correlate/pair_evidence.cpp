@@ -9,7 +9,9 @@ namespace {
 constexpr std::chrono::minutes surroundings{10};
 // By chance a process in a container has the pid of another outside, and both do the same.
 constexpr std::uint64_t few = 50;
-constexpr std::uint64_t good_part = 32;  // One of so many.
+// One of so many is a part that tells, and so is one where it would be the first.
+constexpr std::uint64_t good_part = 128;
+constexpr std::uint64_t first_part = 32;
 
 policy::UtcSeconds minute_of(policy::UtcSeconds at) {
   return std::chrono::floor<std::chrono::minutes>(at);
@@ -46,9 +48,9 @@ bool PairEvidence::all_pids_differ(policy::UtcSeconds at) const {
   return pids.other > pids.same * few;
 }
 
-bool PairEvidence::many_pids_differ(policy::UtcSeconds at, bool and_one) const {
+bool PairEvidence::some_pids_differ(policy::UtcSeconds at, bool may_be_first) const {
   const Pids pids = pids_near(at);
-  return (pids.other + (and_one ? 1U : 0U)) * good_part > pids.same;
+  return pids.other * good_part > pids.same || (may_be_first && pids.same < first_part);
 }
 
 bool PairEvidence::stamps_agree(std::uint64_t number, policy::UtcSeconds at) const {

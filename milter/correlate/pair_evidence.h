@@ -5,7 +5,7 @@
 // surroundings of one line,
 //
 //  - whether pids of log and datagrams are the same: where all but a few pairs have two, Postfix
-//    runs in a container whose log has its own; where a good part has, one of several does;
+//    runs in a container whose log has its own; where a part has, one of several does;
 //  - whether stamps are: a log that is read with a wrong time zone, or that shows an hour twice,
 //  has
 //    no line that finds a datagram of its moment.
@@ -31,8 +31,8 @@ class PairEvidence {
   void add(std::uint64_t number, policy::UtcSeconds at, bool same_pid, bool same_moment);
   // Whether all but a few of the pairs that are near AT have two pids, and there are some.
   bool all_pids_differ(policy::UtcSeconds at) const;
-  // Whether a good part of them has, with AND_ONE more.
-  bool many_pids_differ(policy::UtcSeconds at, bool and_one) const;
+  // Whether a part of them has that is no accident, or this MAY_BE_FIRST and there are few.
+  bool some_pids_differ(policy::UtcSeconds at, bool may_be_first) const;
   // Whether, in the ten minutes after line NUMBER, stamped AT, some line found a datagram of its
   // moment.
   bool stamps_agree(std::uint64_t number, policy::UtcSeconds at) const;

@@ -22,18 +22,18 @@ TEST(PairEvidence, AllPidsDifferWhereAlmostNoPairAroundHasOne) {
   EXPECT_FALSE(evidence.all_pids_differ(at(-700)));
 }
 
-TEST(PairEvidence, ManyPidsDifferWhereAGoodPartOfThePairsAroundHasTwo) {
+TEST(PairEvidence, SomePidsDifferWhereAPartOfThePairsAroundHasTwo) {
   PairEvidence evidence;
-  EXPECT_FALSE(evidence.many_pids_differ(at(0), false));
-  EXPECT_TRUE(evidence.many_pids_differ(at(0), true));
-  for (std::uint64_t number = 0; number < 32; ++number) evidence.add(number, at(0), true, true);
-  EXPECT_FALSE(evidence.many_pids_differ(at(0), true));
-  EXPECT_TRUE(evidence.many_pids_differ(at(1300), true));
-  evidence.add(32, at(60), false, true);
-  EXPECT_FALSE(evidence.many_pids_differ(at(0), false));
-  EXPECT_TRUE(evidence.many_pids_differ(at(0), true));
-  evidence.add(33, at(60), false, true);
-  EXPECT_TRUE(evidence.many_pids_differ(at(0), false));
+  EXPECT_FALSE(evidence.some_pids_differ(at(0), false));
+  EXPECT_TRUE(evidence.some_pids_differ(at(0), true));
+  for (std::uint64_t number = 0; number < 128; ++number) evidence.add(number, at(0), true, true);
+  EXPECT_FALSE(evidence.some_pids_differ(at(0), true));
+  EXPECT_TRUE(evidence.some_pids_differ(at(1300), true));
+  evidence.add(128, at(60), false, true);
+  EXPECT_FALSE(evidence.some_pids_differ(at(0), false));
+  evidence.add(129, at(60), false, true);
+  EXPECT_TRUE(evidence.some_pids_differ(at(0), false));
+  EXPECT_TRUE(evidence.some_pids_differ(at(0), true));
 }
 
 TEST(PairEvidence, StampsAgreeWhereALaterLineSoonFoundItsDatagram) {
