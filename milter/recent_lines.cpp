@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 
 namespace tlsrpt::milter {
 namespace {
@@ -23,11 +24,19 @@ constexpr std::uint64_t instant_max = 1ULL << 40U;
 
 }  // namespace
 
-// FNV-1a, which is the same in every build: it is kept in the store.
+// Like FNV-1a, but eight octets at once, as a busy log has all its lines marked. The same in every
+// build for one machine: it is kept in the store.
 std::uint64_t RecentLines::mark_of(const LogLine& line) {
   std::uint64_t hash = 14'695'981'039'346'656'037ULL;
   const auto mix = [&hash](std::string_view text) {
-    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211ULL;
+    while (!text.empty()) {
+      std::uint64_t word = 0;
+      const std::size_t size = std::min(text.size(), sizeof word);
+      std::memcpy(&word, text.data(), size);
+      hash = (hash ^ word ^ size) * 1'099'511'628'211ULL;
+      hash ^= hash >> 32U;
+      text.remove_prefix(size);
+    }
   };
   // Not the host, which the logs may call differently.
   mix(line.process.substr(line.process.rfind('[') + 1));
