@@ -98,7 +98,6 @@ std::uint64_t DatagramJoin::tlsrpt_line(policy::UtcSeconds at, const LogLine& lo
   lines_alone_ = is_alone ? lines_alone_ + 1 : 0;
   if (is_alone) {
     bound_lines();
-    note_alone(line);
     add(number, line);
     line.is_late = line.is_brief = misses_datagrams() || sends_elsewhere(line.log_host);
     if (line.is_brief) brief_lines_.push_back(number);
@@ -354,6 +353,7 @@ void DatagramJoin::expire_line(Lines::iterator found) {
     return;
   }
   note_left_over(&balance_.lines);
+  note_alone(line);
   if (line.state == LineState::open) {
     line.is_late = true;
   } else {

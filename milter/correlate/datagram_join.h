@@ -269,7 +269,7 @@ class DatagramJoin final : public SessionSink {
   PidSightings datagram_pids_;
   bool any_pid_ = false;  // All pids differ: pairs are made at once whatever theirs.
   std::uint64_t last_number_ = 0;
-  // Lines of a host that found no datagram since the last one that did, in this life, and what
+  // Lines of a host that waited in vain since the last one that did not, in this life, and what
   // there was of all hosts' when they began.
   struct LinesAlone {
     std::uint64_t lines = 0, pairs = 0, datagrams = 0;

@@ -195,6 +195,22 @@ TEST(DatagramJoinPairs, LinesOfOtherHostsAreNotRememberedForADay) {
   EXPECT_GT(by_source(world)["both"], sessions);
 }
 
+// A container's lines find their datagrams once they were waited for, be they a thousand by then.
+TEST(DatagramJoinPairs, AContainerWithAHostNameOfItsOwnCountsNothingTwice) {
+  JoinWorld world;
+  constexpr int sessions = 4000;
+  for (int i = 0; i < sessions; ++i) {
+    const int at = i / 5;
+    const int pid = 100 + i % 10;
+    world.datagram(at, 4000 + pid, success_datagram("b.example"));
+    world.line_of("container", at, tlsrpt_line(pid, "b.example"));
+    world.line_of("container", at, delivery_line(pid, "b.example"));
+    if (i % 4 == 0) play(world, {}, at, 1);
+  }
+  world.end(30 * hour);
+  EXPECT_EQ(by_source(world), (Sources{{"both", sessions + sessions / 4}}));
+}
+
 // While the log stands there come more datagrams than can be remembered.
 TEST(DatagramJoinPairs, ASilentLogHoldsDatagramsBack) {
   constexpr int count = 80000;
