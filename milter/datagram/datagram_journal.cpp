@@ -233,6 +233,8 @@ bool DatagramJournal::begin_segment(std::uint64_t first, bool in_memory) {
   if (!in_memory) shared->trouble.clear();
   current_ = segment.file.get();
   current_octets_ = 0;
+  in_memory_until_.reset();
+  if (in_memory) in_memory_until_ = std::chrono::steady_clock::now() + limits_.in_memory;
   numbers_.clear();
   shared->segments.push_back(std::move(segment));
   return true;
@@ -264,7 +266,10 @@ bool DatagramJournal::write(std::span<const ReceivedDatagram> datagrams) {
 
 bool DatagramJournal::append(std::span<const ReceivedDatagram> datagrams) {
   if (datagrams.empty()) return true;
-  if (current_ >= 0 && current_octets_ >= limits_.segment) current_ = -1;
+  if (current_ >= 0 &&
+      (current_octets_ >= limits_.segment ||
+       (in_memory_until_ && std::chrono::steady_clock::now() >= *in_memory_until_)))
+    current_ = -1;
   if (current_ >= 0 && write(datagrams)) return true;
   for (const bool in_memory : {false, true}) {
     if (begin_segment(datagrams.front().sequence, in_memory) && write(datagrams)) return true;
@@ -363,5 +368,15 @@ void DatagramJournal::release(std::uint64_t sequence) {
 }
 
 std::string DatagramJournal::trouble() { return shared_.lock()->trouble; }
+
+std::uint64_t DatagramJournal::only_in_memory() {
+  const auto shared = shared_.lock();
+  std::uint64_t count = 0;
+  for (const Segment& segment : shared->segments) {
+    const std::uint64_t begin = std::max(segment.first, released_ + 1);
+    if (segment.path.empty() && segment.last >= begin) count += segment.last - begin + 1;
+  }
+  return count;
+}
 
 }  // namespace tlsrpt::milter

@@ -4,7 +4,8 @@
 // to the other lies in the file system's memory, which outlives a kill, and takes none of ours. A
 // segment is a file STORE.datagrams-NUMBER, NUMBER that of its first datagram; it is removed when
 // all of it is committed. Where no file can be written (full disk), a segment lies in memory that
-// dies with the process. All segments together are bounded; what finds no room is dropped.
+// dies with the process, and is followed by a file as soon as one can be had. All segments together
+// are bounded; what finds no room is dropped.
 //
 //   segment := record*
 //   record  := magic:u32 length:u32 sequence:u64 at:i64 pid:i32 flags:u32 octets
@@ -17,6 +18,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -38,6 +40,8 @@ struct JournalLimits {
   std::uint64_t segment = 4ULL * 1024 * 1024;  // A segment is followed by the next beyond it.
   std::uint64_t disk = 256ULL * 1024 * 1024;   // All files.
   std::uint64_t memory = 32ULL * 1024 * 1024;  // All segments that are no files.
+  // So long after one of these was begun a file is tried again.
+  std::chrono::steady_clock::duration in_memory = std::chrono::seconds(10);
 };
 
 class DatagramJournal {
@@ -76,6 +80,8 @@ class DatagramJournal {
   std::uint64_t read() const { return read_; }
   // Why datagrams lie in memory only; empty: they do not.
   std::string trouble();
+  // How many of those that are not released do; they end with the process.
+  std::uint64_t only_in_memory();
 
  private:
   struct Segment {
@@ -116,6 +122,8 @@ class DatagramJournal {
   // The receiver's.
   std::uint64_t last_ = 0;
   int current_ = -1;  // Descriptor of the last segment; only the receiver ends its life.
+  // None: it is a file. Until then no file is tried again.
+  std::optional<std::chrono::steady_clock::time_point> in_memory_until_;
   std::uint64_t current_octets_ = 0;
   // Texts of the segment, with the number of the datagram that has them.
   std::unordered_map<std::string, std::uint64_t, TextHash, std::equal_to<>> numbers_;

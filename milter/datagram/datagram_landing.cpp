@@ -109,6 +109,11 @@ std::size_t DatagramLanding::size() const {
   return count;
 }
 
+std::uint64_t DatagramLanding::last() const {
+  if (layout_ == nullptr || layout_->first == 0) return 0;
+  return layout_->first - 1 + size();
+}
+
 ReceivedDatagram DatagramLanding::at(std::size_t index) const {
   const mmsghdr& message = layout_->messages[index];
   const Layout::Control& control = layout_->controls[index];

@@ -32,6 +32,8 @@ class DatagramLanding {
   // How many datagrams the last batch has, and each of them; after open() those of the life before,
   // until receive().
   std::size_t size() const;
+  // The number of the last datagram that was received, be it in the life before; 0: not known.
+  std::uint64_t last() const;
   ReceivedDatagram at(std::size_t index) const;
 
   // What arrives until then, and of which nobody knows when it was sent, may have lain in the

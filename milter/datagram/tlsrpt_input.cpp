@@ -83,6 +83,10 @@ TlsrptInput::TlsrptInput(const reporter::Settings& settings, const reporter::Clo
 // Nobody finds the socket any more when the receiver empties it for the last time.
 TlsrptInput::~TlsrptInput() {
   if (socket_) socket_->withdraw();
+  if (receiver_) receiver_->finish();
+  if (const std::uint64_t lost = journal_.only_in_memory(); lost > 0)
+    log_.warning(std::to_string(lost) +
+                 " TLSRPT datagrams are lost, which were kept in memory: " + journal_.trouble());
 }
 
 bool TlsrptInput::start() {
@@ -109,8 +113,9 @@ void TlsrptInput::begin(std::span<Collector* const> collectors) {
       std::max(journal_.last(), static_cast<std::uint64_t>(seconds) << numbers_a_second_bits);
   // A store that knows no number may follow one that was removed, and gets what that one had not
   // committed.
-  base_ =
-      lowest(collectors, &Collector::last_datagram).value_or(journal_.committed().value_or(first));
+  auto known = lowest(collectors, &Collector::last_datagram);
+  if (!known) known = journal_.committed();
+  base_ = known.value_or(first);
   journal_.release(base_);
   last_ = std::max(journal_.last(), base_);
   if (const auto status = landing_.open(prefix_ + "landing"); !status)
@@ -125,6 +130,8 @@ void TlsrptInput::begin(std::span<Collector* const> collectors) {
   if (!journal_.append(batch))
     log_.warning(std::to_string(batch.size()) +
                  " TLSRPT datagrams of the life before are lost: " + no_room);
+  // What that life kept in memory is missing, and told with what comes next.
+  if (known) last_ = std::max(last_, landing_.last());
 }
 
 // A number that was handed over and not committed is nowhere but in the journal.
@@ -254,7 +261,8 @@ void TlsrptInput::hand_over(std::span<Collector* const> collectors) {
   if (missing > 0) {
     collectors.front()->lose_datagrams(policy::DatagramLoss::not_in_journal, missing);
     log_.warning(std::to_string(missing) +
-                 " TLSRPT datagrams are missing in the journal: somebody has removed it");
+                 " TLSRPT datagrams are missing in the journal: it could not be written, or "
+                 "somebody has removed it");
   }
   handed_ = *lowest(collectors, &Collector::last_datagram);
   committed(collectors);

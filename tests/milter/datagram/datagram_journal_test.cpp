@@ -206,6 +206,25 @@ TEST_F(DatagramJournalTest, LiesInMemoryWhereNoFileCanBeWritten) {
   EXPECT_EQ(read(journal), range(1, 10));
 }
 
+TEST_F(DatagramJournalTest, LeavesMemoryWhenAFileCanBeWrittenAgain) {
+  JournalLimits limits;
+  limits.in_memory = std::chrono::seconds(0);
+  DatagramJournal journal(folder_.file("later/s.datagrams-"), limits);
+  EXPECT_FALSE(journal.open().ok());
+  append(journal, 1, 10);
+  append(journal, 11, 10);
+  EXPECT_EQ(journal.only_in_memory(), 20U);
+  std::filesystem::create_directory(folder_.file("later"));
+  append(journal, 21, 10);
+  EXPECT_EQ(journal.trouble(), "");
+  EXPECT_EQ(journal.only_in_memory(), 20U);
+  EXPECT_EQ(read(journal), range(1, 30));
+  journal.release(15);
+  EXPECT_EQ(journal.only_in_memory(), 5U);
+  journal.release(30);
+  EXPECT_EQ(journal.only_in_memory(), 0U);
+}
+
 TEST_F(DatagramJournalTest, WhatFindsNoRoomIsMissingAndTheRestGoesOn) {
   JournalLimits limits;
   limits.segment = 100;

@@ -45,8 +45,22 @@ TEST_F(DatagramLandingTest, TellsOctetsSenderAndNumber) {
   EXPECT_EQ(landing.at(2).octets.size(), max_datagram);
   EXPECT_TRUE(landing.at(2).is_truncated);
   EXPECT_EQ(landing.at(2).sequence, 9U);
+  EXPECT_EQ(landing.last(), 9U);
   EXPECT_EQ(landing.receive(socket_->fd(), 10, noon), 0U);
   EXPECT_EQ(landing.size(), 0U);
+  EXPECT_EQ(landing.last(), 9U);
+}
+
+TEST_F(DatagramLandingTest, KnowsInTheNextLifeWhichNumberWasTheLast) {
+  {
+    DatagramLanding landing;
+    ASSERT_TRUE(landing.open(path()).ok());
+    EXPECT_EQ(landing.last(), 0U);
+    landing.receive(socket_->fd(), 30, noon);
+  }
+  DatagramLanding landing;
+  ASSERT_TRUE(landing.open(path()).ok());
+  EXPECT_EQ(landing.last(), 29U);
 }
 
 // What was taken off the socket is there, whatever its taker did afterwards.

@@ -234,6 +234,37 @@ TEST_F(TlsrptInputTest, WhatIsRefusedAndAQueueThatWasFullAreCommitted) {
   EXPECT_EQ(lost.size(), 2U);
 }
 
+TEST_F(TlsrptInputTest, WhatWasOnlyInMemoryAtTheEndIsTold) {
+  const std::string beside = folder_.file("beside");
+  const std::string away = folder_.file("away");
+  settings_.store = "sqlite:" + beside + "/s.sqlite";
+  std::filesystem::create_directory(beside);
+  std::uint64_t begin = 0;
+  testing::internal::CaptureStderr();
+  {
+    const auto receives = input();
+    ASSERT_TRUE(receives->start());
+    const auto counts = collector();
+    hand_over(*receives, *counts);
+    begin = *counts->last_datagram();
+    std::filesystem::rename(beside, away);
+    send(5);
+    while (*counts->last_datagram() < begin + 5) hand_over(*receives, *counts);
+  }
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(times(said, "5 TLSRPT datagrams are lost"), 1U) << said;
+  std::filesystem::rename(away, beside);
+  const auto receives = input();
+  ASSERT_TRUE(receives->start());
+  const auto counts = collector();
+  send(1);
+  while (*counts->last_datagram() < begin + 6) hand_over(*receives, *counts);
+  ASSERT_TRUE(counts->commit().ok());
+  const auto lost = *store_->lost_datagrams(policy::day_of(clock_.now()));
+  EXPECT_EQ(lost.at(policy::DatagramLoss::not_in_journal).count, 5U);
+  EXPECT_EQ(lost.at(policy::DatagramLoss::missing_key).count, 1U);
+}
+
 // A store that was removed, and the daemon's life ended before it saw that.
 TEST_F(TlsrptInputTest, TheStoreOfTheNextLifeGetsWhatTheRemovedOneHadNotCommittedAndNoMore) {
   {
