@@ -37,7 +37,28 @@ bool is_report(Standing standing) {
   return standing == Standing::ours || standing == Standing::listed;
 }
 
-// A Message-ID that cleanup(8) has made, "<YYYYMMDDHHMMSS.QUEUE-ID@myhostname>".
+// A long queue id (enable_long_queue_ids of Postfix): seconds and microseconds to the base of 52,
+// then this and the inode to the base of 51.
+constexpr std::string_view long_id_digits = "0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz";
+constexpr std::size_t long_id_second_digits = 6;
+constexpr std::size_t long_id_separator_at = long_id_second_digits + 4;
+
+// When QUEUE_ID, a long one, was given.
+std::optional<policy::UtcSeconds> instant_of_long_id(std::string_view queue_id) {
+  if (queue_id.size() <= long_id_separator_at + 1 || queue_id[long_id_separator_at] != 'z' ||
+      queue_id.rfind('z') != long_id_separator_at ||
+      queue_id.find_first_not_of(long_id_digits) != std::string_view::npos)
+    return std::nullopt;
+  std::int64_t seconds = 0;
+  for (const char digit : queue_id.substr(0, long_id_second_digits)) {
+    seconds = seconds * static_cast<std::int64_t>(long_id_digits.size()) +
+              static_cast<std::int64_t>(long_id_digits.find(digit));
+  }
+  return policy::from_unix_seconds(seconds);
+}
+
+// A Message-ID that cleanup(8) has made, "<YYYYMMDDHHMMSS.QUEUE-ID@myhostname>", or
+// "<QUEUE-ID@myhostname>" where that is a long one.
 struct CleanupMessageId {
   policy::UtcSeconds at{};
   std::string_view queue_id;
@@ -46,9 +67,11 @@ struct CleanupMessageId {
 std::optional<CleanupMessageId> parse_cleanup_message_id(std::string_view text) {
   constexpr std::size_t digits = 14;
   const std::size_t host = text.find('@');
-  if (!text.starts_with('<') || host == std::string_view::npos || host <= digits + 2 ||
-      text[digits + 1] != '.')
-    return std::nullopt;
+  if (!text.starts_with('<') || host == std::string_view::npos) return std::nullopt;
+  if (const std::string_view queue_id = text.substr(1, host - 1);
+      const auto at = instant_of_long_id(queue_id))
+    return CleanupMessageId{*at, queue_id};
+  if (host <= digits + 2 || text[digits + 1] != '.') return std::nullopt;
   std::string instant(text.substr(1, digits));
   for (const auto& [place, sign] :
        {std::pair(12U, ":"), {10U, ":"}, {8U, "T"}, {6U, "-"}, {4U, "-"}})

@@ -8,12 +8,12 @@
 //
 // A notification that bounce(8) makes of a report is exempt as the report is, or a report that
 // bounces would make another one each day. So is what a content filter makes of the notification:
-// it keeps the Message-ID, and cleanup(8) made that of time and queue id
-// ("<20261122100001.3778E21F@ relay>"), so that none has to be stored. A stranger would have to
-// know both, and send with a sender of notifications: none, or double-bounce@
-// (`double_bounce_sender` of Postfix), from which postmaster has a copy. The filter's line may come
-// before bounce(8)'s own; hence what could be such a message is remembered for a moment, and is
-// nothing by itself.
+// it keeps the Message-ID, and cleanup(8) made that of time and queue id, so that none has to be
+// stored: "<20261122100001.3778E21F@relay>", or, of a long queue id, which holds the time,
+// "<4jYCKp2xMWz19@relay>". A stranger would have to know both, and send with a sender of
+// notifications: none, or double-bounce@ (`double_bounce_sender` of Postfix), from which postmaster
+// has a copy. The filter's line may come before bounce(8)'s own; hence what could be such a message
+// is remembered for a moment, and is nothing by itself.
 //
 // The log and the milter both tell, and each alone suffices. The milter knows no instance: what it
 // says of a queue id holds for any log host and instance that does not log another Message-ID for

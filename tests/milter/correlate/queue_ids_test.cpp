@@ -49,6 +49,37 @@ TEST(QueueIds, ACopyForPostmasterComesFromTheSendersOfPostfix) {
   }
 }
 
+// How a content filter's message, with MESSAGE_ID and from SENDER, is taken where a notification
+// 4jYCKp2xMWz19 about a report was logged, BEFORE its line of cleanup(8) or after.
+bool is_filtered_notification_exempt(const std::string& message_id, const std::string& sender,
+                                     bool before) {
+  QueueIds ids({}, {"double-bounce", "dropped"});
+  RecordingSink sink;
+  const std::string notification =
+      "relay1 postfix/bounce[1]: 4jYCKp1k2nz16: sender non-delivery notification: 4jYCKp2xMWz19";
+  take(ids, sink, "relay1 postfix/cleanup[1]: 4jYCKp1k2nz16: message-id=" + sink.own_message_id);
+  if (before) take(ids, sink, notification);
+  take(ids, sink, "relay1 postfix/cleanup[1]: 4jYCKp2xMWz19: message-id=<4jYCKp2xMWz19@relay1>");
+  take(ids, sink, "relay1 postfix/cleanup[1]: 4jYCKp4fK8z1B: message-id=" + message_id);
+  take(ids, sink, "relay1 postfix/qmgr[1]: 4jYCKp4fK8z1B: from=<" + sender + ">, size=9, nrcpt=1");
+  if (!before) take(ids, sink, notification);
+  EXPECT_TRUE(is_exempt(ids, "postfix/smtp", "4jYCKp2xMWz19"));
+  return is_exempt(ids, "postfix/smtp", "4jYCKp4fK8z1B");
+}
+
+// cleanup_message.c of Postfix: with enable_long_queue_ids the queue id stands alone.
+TEST(QueueIds, ALongQueueIdIsTheWholeMessageIdOfANotification) {
+  for (const bool before : {true, false}) {
+    const std::string id = "<4jYCKp2xMWz19@relay1>";
+    EXPECT_TRUE(is_filtered_notification_exempt(id, "", before));
+    EXPECT_TRUE(is_filtered_notification_exempt(id, "dropped@relay1", before));
+    EXPECT_FALSE(is_filtered_notification_exempt(id, "a@a.example", before));
+    for (const char* other : {"<4jYCKp2xMXz19@relay1>", "<4jYCKp2xMWz1@relay1>", "<z19@relay1>",
+                              "<4jYCKp2xMWz@relay1>", "<4jYCKp2xMWz19>", "<@relay1>"})
+      EXPECT_FALSE(is_filtered_notification_exempt(other, "", before)) << other;
+  }
+}
+
 ReportMail seen(const std::string& message_id, bool sender_is_listed, bool has_report_headers) {
   return {"2667D10E", message_id, sender_is_listed, has_report_headers, {}};
 }
