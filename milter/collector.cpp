@@ -16,6 +16,8 @@ constexpr std::uint64_t max_uncommitted_octets = 64ULL * 1024 * 1024;
 // While the log is silent, the store learns so often that it was read on: often enough for closing
 // a day soon after midnight, seldom enough not to wear a disk.
 constexpr std::chrono::seconds idle_commit_interval{60};
+// So many in a row from the future are no single clock that is wrong: all the log's stamps are.
+constexpr std::size_t enough_lines_ahead = 20;
 // A log may have lines in another order than that of their stamps; no longer than this after what
 // another log told it is asked of each whether it was counted.
 constexpr std::chrono::hours late_lines{24};
@@ -148,7 +150,9 @@ bool Collector::was_counted(const LogEntry& entry) {
 void Collector::take_entries(std::span<const LogEntry> entries) {
   const policy::UtcSeconds now = clock_.now();
   for (const LogEntry& entry : entries) {
-    if (entry.at <= now && (!newest_line_ || entry.at > *newest_line_)) newest_line_ = entry.at;
+    lines_ahead_ = entry.at > now ? lines_ahead_ + 1 : 0;
+    const bool is_sound = lines_ahead_ == 0 || lines_ahead_ >= enough_lines_ahead;
+    if (is_sound && (!newest_line_ || entry.at > *newest_line_)) newest_line_ = entry.at;
   }
   recent_.advance(newest_line_, now);
   std::size_t left = entries.size();

@@ -57,8 +57,8 @@ struct PendingState {
   std::optional<std::uint64_t> last_datagram;
   std::string join = {};
   std::optional<policy::UtcSeconds> counted_until = {};
-  // The newest stamp of a line that was read and is not of the future; unlike
-  // CollectorState::read_until, silence does not move it.
+  // The newest stamp of a line that was read and is not of the future, where others are not;
+  // unlike CollectorState::read_until, silence does not move it.
   std::optional<policy::UtcSeconds> newest_line = {};
   std::vector<std::string> beside = {};  // As CollectorOptions has it.
   RecentLines recent = {};               // Lines that were counted last.
@@ -165,6 +165,7 @@ class Collector {
   Correlator correlator_;
   std::optional<policy::UtcSeconds> counted_until_;  // Lines up to then were counted before.
   bool must_tell_counted_before_ = false;
+  std::size_t lines_ahead_ = 0;                    // The last lines that are of the future.
   std::optional<policy::UtcSeconds> newest_line_;  // As PendingState has it.
   RecentLines recent_;                             // Likewise.
   RecentLines elsewhere_;                          // Likewise.

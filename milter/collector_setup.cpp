@@ -24,11 +24,12 @@ std::string own_host_name() {
   return name.data();
 }
 
-// What COLLECTOR has left, where that is of use to one of SOURCE that follows it; none: it never
-// had a line, or has others than SOURCE.
+// What COLLECTOR has left by NOW, where that is of use to one of SOURCE that follows it; none: it
+// never had a line, or has others than SOURCE.
 policy::Result<std::optional<CountedBefore>> left_by(const reporter::CollectorInfo& collector,
                                                      const std::string& source,
-                                                     reporter::Store& store) {
+                                                     reporter::Store& store,
+                                                     policy::UtcSeconds now) {
   auto state = store.collector_state(collector.relay, collector.source);
   if (!state) return std::move(state).error();
   if (!state->has_value()) return std::optional<CountedBefore>();
@@ -38,8 +39,9 @@ policy::Result<std::optional<CountedBefore>> left_by(const reporter::CollectorIn
   const bool has_others = pending && std::find(pending->beside.begin(), pending->beside.end(),
                                                source) != pending->beside.end();
   if (!newest || has_others) return std::optional<CountedBefore>();
-  const auto until = pending ? pending->recent.known_until() : std::nullopt;
-  return std::optional(CountedBefore{*newest, std::min(*newest, until.value_or(*newest)),
+  const auto known = pending ? pending->recent.known_until() : std::nullopt;
+  // Where lines are not known, a stamp of the future has proved nothing.
+  return std::optional(CountedBefore{*newest, std::min(*newest, known.value_or(now)),
                                      collector.source, std::move((*state)->pending)});
 }
 
@@ -159,11 +161,9 @@ policy::Result<std::optional<CountedBefore>> CollectorSetup::counted_before(
     if (collector.relay != relay_ || collector.source == source.text() || !is_log) continue;
     if (beside.contains(collector.source)) continue;
     if (own_end && collector.committed_at <= *own_end) continue;
-    auto left = left_by(collector, source.text(), store);
+    auto left = left_by(collector, source.text(), store, clock_.now());
     if (!left) return std::move(left).error();
     if (!left->has_value()) continue;
-    // A stamp of the future has proved nothing.
-    (*left)->until = std::min((*left)->until, clock_.now());
     // Whoever went on after another has what that one had.
     const std::pair newest((*left)->newest, collector.committed_at);
     if (before && newest <= newest_before) continue;

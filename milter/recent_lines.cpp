@@ -46,7 +46,7 @@ std::uint64_t RecentLines::mark_of(const LogLine& line) {
 }
 
 void RecentLines::advance(std::optional<policy::UtcSeconds> newest, policy::UtcSeconds now) {
-  horizon_ = now + clocks_apart;
+  horizon_ = std::max(now, newest.value_or(now)) + clocks_apart;
   if (!newest) return;
   pass(*newest - kept);
   while (!lines_.empty() && lines_.front().at <= *gone_until_) lines_.pop_front();

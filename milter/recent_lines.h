@@ -23,7 +23,8 @@ class RecentLines {
   static constexpr std::size_t max_lines = 1000;
 
   // To be called before lines are added: NEWEST is the newest stamp of all so far that are not of
-  // the future; none: there is none. A line stamped long after NOW moves nothing.
+  // the future, or not alone so; none: there is none. A line stamped long after that and NOW moves
+  // nothing.
   void advance(std::optional<policy::UtcSeconds> newest, policy::UtcSeconds now);
   void add(policy::UtcSeconds at, const LogLine& line);
   // Of a line that is followed by max_lines others it is enough to say that it was there.

@@ -439,6 +439,22 @@ TEST_F(ChangeOfSource, ALineOfTheFutureHidesAndDoublesNothing) {
   EXPECT_EQ(sessions(), 3U);
 }
 
+// A clock that is ahead of ours, or a wrong time zone.
+TEST_F(ChangeOfSource, ALogWhoseStampsAreAllOfTheFutureIsLeftWhereItIs) {
+  for (const std::string ahead : {"10:00", "18:00"}) {
+    settings_.store = "sqlite:" + folder_.file("s" + ahead);
+    set_clock("10:00:00");
+    std::string before;
+    for (unsigned i = 10; i < 30; ++i) before += delivered(ahead + ":" + std::to_string(i), i);
+    append("mail" + ahead, before);
+    read({file("mail" + ahead)});
+    EXPECT_EQ(sessions(), 20U) << ahead;
+    append("other" + ahead, before + delivered(ahead + ":29", 50) + delivered(ahead + ":40", 51));
+    read({file("other" + ahead)});
+    EXPECT_EQ(sessions(), 22U) << ahead;
+  }
+}
+
 TEST_F(CollectorSetupTest, CorrelatorOptionsFoldRelayNames) {
   settings_.ignore_relays = {"HUB.example"};
   settings_.count_private_relays = true;
