@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <fstream>
 #include <ostream>
 #include <system_error>
 
@@ -68,6 +69,7 @@ void add_wrong_kinds(const Settings& settings, std::vector<std::string>* missing
   look("mail_transport", settings.mail_transport, "sendmail:", FileKind::program);
   look("mail_transport", settings.mail_transport, "directory:", FileKind::folder);
   look("store", settings.store, "sqlite:", FileKind::file);
+  look("bounce_maildir", settings.bounce_maildir, "", FileKind::folder);
   look("milter_socket", settings.milter_socket, "unix:", FileKind::socket);
   if (settings.tlsrpt_socket != "none")
     look("tlsrpt_socket", settings.tlsrpt_socket, "", FileKind::socket);
@@ -78,6 +80,31 @@ void add_wrong_kinds(const Settings& settings, std::vector<std::string>* missing
                                   : kind_fault(folder, FileKind::folder);
     if (!fault.empty()) missing->push_back(fault_text(settings, "postfix_config", fault));
   }
+}
+
+// Why the file PATH cannot be one with CA certificates; what only others may read is not looked at.
+std::string certificates_fault(const std::string& path) {
+  if (std::string fault = file_fault(path); !fault.empty()) return fault;
+  // A pipe would have us wait.
+  if (std::string fault = kind_fault(path, FileKind::file); !fault.empty()) return fault;
+  constexpr std::size_t most = 64 * 1024 * 1024;
+  const auto text = read_small_file(path, most);
+  if (!text.ok() || text->find("CERTIFICATE-----") != std::string::npos) return {};
+  return policy::escape_untrusted(path) + ": holds no certificate in PEM";
+}
+
+// Why the file that SETTINGS have as store is none. An empty one becomes one.
+std::string store_fault(const Settings& settings) {
+  constexpr std::string_view scheme = "sqlite:";
+  constexpr std::string_view begin("SQLite format 3", 16);  // With a NUL.
+  if (!settings.store.starts_with(scheme)) return {};
+  const std::string path = settings.store.substr(scheme.size());
+  std::ifstream file(path, std::ios::binary);
+  std::string found(begin.size(), ' ');
+  if (!file.read(found.data(), 1)) return {};
+  (void)file.read(found.data() + 1, static_cast<std::streamsize>(found.size() - 1));
+  if (found == begin) return {};
+  return policy::escape_untrusted(path) + ": is no SQLite database";
 }
 
 int check_config(const CommandLine& line, std::ostream& out, std::ostream& err) {
@@ -154,12 +181,16 @@ std::vector<std::string> missing_on_machine(const Settings& settings) {
     add_group("milter_socket_group", settings.milter_socket_group);
   if (settings.tlsrpt_socket != "none")
     add_group("tlsrpt_socket_group", settings.tlsrpt_socket_group);
+  const std::size_t before = missing.size();
   add_wrong_kinds(settings, &missing);
+  if (missing.size() == before) add("store", store_fault(settings));
   const auto add_file = [&](std::string_view option, const std::string& path) {
     if (!path.empty()) add(option, file_fault(path));
   };
-  add_file("https_ca_file", settings.https_ca_file);
-  add_file("smtp_tls_ca_file", settings.smtp_tls_ca_file);
+  if (!settings.https_ca_file.empty())
+    add("https_ca_file", certificates_fault(settings.https_ca_file));
+  if (!settings.smtp_tls_ca_file.empty())
+    add("smtp_tls_ca_file", certificates_fault(settings.smtp_tls_ca_file));
   add_file("smtp_tls_cert_file", settings.smtp_tls_cert_file);
   add_file("smtp_tls_key_file", settings.smtp_tls_key_file);
   return missing;
@@ -181,6 +212,8 @@ std::vector<std::string> awaited_on_machine(const Settings& settings) {
     look("log_source", source, "file:", waits);
     if (source.starts_with("journal:/")) look("log_source", source, "journal:", waits);
   }
+  if (!settings.bounce_maildir.empty())
+    look("bounce_maildir", settings.bounce_maildir, "", "no bounce is read before it is there");
   for (const std::string_view scheme : {"sendmail:", "directory:"})
     look("mail_transport", settings.mail_transport, scheme,
          "no report is mailed before it is there");

@@ -341,6 +341,32 @@ void check_dkim(const Settings& settings, std::vector<OptionFault>& faults) {
   }
 }
 
+// What is made at one place must not be at another's.
+void check_places(const Settings& settings, std::vector<OptionFault>& faults) {
+  struct Place {
+    std::string_view option;
+    std::string_view path;
+  };
+  std::vector<Place> places;
+  const auto add = [&places](std::string_view option, std::string_view value,
+                             std::string_view scheme) {
+    if (value.starts_with(scheme)) places.push_back({option, value.substr(scheme.size())});
+  };
+  add("store", settings.store, "sqlite:");
+  for (const std::string& source : settings.log_source) add("log_source", source, "file:");
+  add("milter_socket", settings.milter_socket, "unix:");
+  if (settings.tlsrpt_socket != "none") add("tlsrpt_socket", settings.tlsrpt_socket, "");
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    for (std::size_t j = i + 1; j < places.size(); ++j) {
+      const Place& one = places[i];
+      const Place& other = places[j];
+      if (one.path != other.path || one.option == other.option) continue;
+      faults.push_back(
+          {other.option, one.option, "is at the same path as " + std::string(one.option)});
+    }
+  }
+}
+
 }  // namespace
 
 std::span<const Option> option_table() { return table; }
@@ -436,6 +462,7 @@ std::vector<OptionFault> validate(const Settings& settings) {
   check_smtp(settings, faults);
   check_alone(settings.log_source, "log_source", faults);
   check_alone(settings.postfix_config, "postfix_config", faults);
+  check_places(settings, faults);
   return faults;
 }
 

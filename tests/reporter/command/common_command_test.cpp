@@ -145,6 +145,50 @@ TEST(CommonCommand, AFolderIsNeitherALogNorAProgram) {
   EXPECT_TRUE(awaited_on_machine(settings).empty());
 }
 
+// Each of them would have us wait for a writer for ever.
+TEST(CommonCommand, APipeIsNoFile) {
+  const testing_support::TempDir folder;
+  const std::string pipe = folder.file("pipe");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  Settings settings = default_settings();
+  settings.record_map = pipe;
+  settings.https_ca_file = pipe;
+  settings.smtp_tls_ca_file = pipe;
+  settings.bounce_maildir = pipe;
+  settings.store = "sqlite:" + pipe;
+  EXPECT_EQ(missing_on_machine(settings),
+            (std::vector<std::string>{"record_map: " + pipe + ": is no plain file",
+                                      "store: " + pipe + ": is no plain file",
+                                      "bounce_maildir: " + pipe + ": is no directory",
+                                      "https_ca_file: " + pipe + ": is no plain file",
+                                      "smtp_tls_ca_file: " + pipe + ": is no plain file"}));
+}
+
+TEST(CommonCommand, NamesFilesThatHoldSomethingElse) {
+  const testing_support::TempDir folder;
+  const std::string text = folder.write("text", "no certificate, no database\n");
+  const std::string cas = folder.write("cas", "-----BEGIN CERTIFICATE-----\n");
+  const std::string empty = folder.write("empty", "");
+  Settings settings = default_settings();
+  settings.https_ca_file = text;
+  settings.smtp_tls_ca_file = cas;
+  settings.store = "sqlite:" + text;
+  EXPECT_EQ(missing_on_machine(settings),
+            (std::vector<std::string>{"store: " + text + ": is no SQLite database",
+                                      "https_ca_file: " + text + ": holds no certificate in PEM"}));
+  settings.https_ca_file = cas;
+  for (const std::string& good :
+       {empty, folder.write("db", std::string("SQLite format 3\0...", 19))}) {
+    settings.store = "sqlite:" + good;
+    EXPECT_TRUE(missing_on_machine(settings).empty()) << good;
+  }
+  settings.bounce_maildir = folder.file("absent");
+  EXPECT_EQ(awaited_on_machine(settings),
+            std::vector<std::string>{"bounce_maildir: warning: " + folder.file("absent") +
+                                     ": No such file or directory; no bounce is read before it is "
+                                     "there"});
+}
+
 TEST(CommonCommand, LeavesOtherActionsAlone) {
   std::ostringstream out;
   std::ostringstream err;

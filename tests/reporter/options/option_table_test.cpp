@@ -76,6 +76,12 @@ TEST(OptionTable, ValidatesRulesBetweenOptions) {
             "report_max_age;");
   EXPECT_EQ(faults_of([](Settings& s) { s.retention = s.report_max_age; }), "");
   EXPECT_EQ(faults_of([](Settings& s) { s.log_source = {"auto", "file:/a"}; }), "log_source;");
+  EXPECT_EQ(faults_of([](Settings& s) { s.tlsrpt_socket = "/s", s.milter_socket = "unix:/s"; }),
+            "tlsrpt_socket;");
+  EXPECT_EQ(faults_of([](Settings& s) { s.tlsrpt_socket = "/s", s.milter_socket = "unix:/m"; }),
+            "");
+  EXPECT_EQ(faults_of([](Settings& s) { s.store = "sqlite:/a", s.log_source = {"file:/a"}; }),
+            "log_source;");
   EXPECT_EQ(faults_of([](Settings& s) { s.log_source = {"file:/a", "none"}; }), "log_source;");
   EXPECT_EQ(faults_of([](Settings& s) { s.log_source = {"file:/a", "file:/a"}; }), "log_source;");
   EXPECT_EQ(faults_of([](Settings& s) { s.log_source = {"file:/a", "file:/b"}; }), "");
