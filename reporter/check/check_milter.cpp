@@ -115,10 +115,28 @@ std::string with_milter(std::string list, const ListedMilter* ours, const std::s
   return at == std::string::npos ? list : list.replace(at, ours->name.size(), entry);
 }
 
+constexpr std::string_view known_by_log =
+    "what comes in there is known by the log alone, which suffices behind a content filter";
+
+// Whether SERVICE has a PARAMETER of its own that does not name our milter, while another of
+// SERVICES names it.
+bool is_passed_elsewhere(const CheckFacts& facts, const PostfixFacts& postfix,
+                         const PostfixService& service, std::string_view parameter,
+                         const std::vector<PostfixService>& services) {
+  const auto names_ours = [&](const PostfixService& each) {
+    const auto milters = parse_milters(effective(postfix, each, parameter));
+    return std::any_of(milters.begin(), milters.end(), [&](const ListedMilter& milter) {
+      return is_our_milter(facts, postfix, each, milter.name);
+    });
+  };
+  return service.overrides.contains(std::string(parameter)) && !names_ours(service) &&
+         std::any_of(services.begin(), services.end(), names_ours);
+}
+
 // PARAMETER of SERVICE must name our milter, and let mail pass where it fails.
 void check_milter_named(const CheckFacts& facts, const PostfixFacts& postfix,
                         const PostfixService& service, std::string_view parameter,
-                        CheckFindings* findings) {
+                        const std::vector<PostfixService>& services, CheckFindings* findings) {
   const std::string now = effective(postfix, service, parameter);
   const auto milters = parse_milters(now);
   const auto find = [&milters](const auto& is_wanted) {
@@ -136,8 +154,13 @@ void check_milter_named(const CheckFacts& facts, const PostfixFacts& postfix,
     // As a service calls it that cannot see it.
     ours = find([&](const ListedMilter& each) { return each.name == facts.milter_socket; });
   }
+  Level level = Level::fault;
+  if (is_passed_elsewhere(facts, postfix, service, parameter, services)) {
+    level = Level::hint;
+    why = known_by_log;
+  }
   add_setting(postfix, service,
-              {Level::fault, "milter", parameter, with_milter(now, ours, name, must_accept), why},
+              {level, "milter", parameter, with_milter(now, ours, name, must_accept), why},
               findings);
 }
 
@@ -154,10 +177,7 @@ void check_milter_met(const PostfixFacts& postfix, const PostfixService& service
     if (word != "no_milters") others += (others.empty() ? "" : ",") + std::string(word);
   }
   add_setting(postfix, service,
-              {Level::hint, "milter", parameter, others,
-               "what comes in there is known by the log alone, which suffices behind a content "
-               "filter"},
-              findings);
+              {Level::hint, "milter", parameter, others, std::string(known_by_log)}, findings);
 }
 
 // What makes the milter reachable for POSTFIX's user.
@@ -243,12 +263,14 @@ void check_milter(const CheckFacts& facts, CheckFindings* findings) {
   for (const PostfixFacts& postfix : facts.postfix) {
     if (!postfix.problem.empty()) continue;
     check_milter_reached(facts, postfix, findings);
-    for (const PostfixService& service : services_of(postfix, "smtpd")) {
-      check_milter_named(facts, postfix, service, "smtpd_milters", findings);
+    const auto smtpd = services_of(postfix, "smtpd");
+    for (const PostfixService& service : smtpd) {
+      check_milter_named(facts, postfix, service, "smtpd_milters", smtpd, findings);
       check_milter_met(postfix, service, findings);
     }
-    for (const PostfixService& service : services_of(postfix, "cleanup"))
-      check_milter_named(facts, postfix, service, "non_smtpd_milters", findings);
+    const auto cleanup = services_of(postfix, "cleanup");
+    for (const PostfixService& service : cleanup)
+      check_milter_named(facts, postfix, service, "non_smtpd_milters", cleanup, findings);
   }
 }
 

@@ -95,7 +95,13 @@ TEST_F(CheckMilterTest, OneThatOneServicePassesBy) {
                                       "unix:dkim.sock,unix:tlsrpt/milter.sock'",
                                       "postfix reload"));
   overrides["smtpd_milters"] = "";
-  EXPECT_THAT(found(), ElementsAre("fault milter"));
+  EXPECT_THAT(found(), ElementsAre("hint milter")) << "smtp/inet has it: tlsrpt(7), 5";
+  value("smtpd_milters") = "unix:dkim.sock";
+  EXPECT_THAT(found(), ElementsAre("fault milter", "fault milter"));
+  value("smtpd_milters") = "unix:tlsrpt/milter.sock";
+  postfix().services[1].overrides["smtpd_milters"] = "";
+  EXPECT_THAT(found(), ElementsAre("fault milter", "fault milter")) << "no service has it";
+  postfix().services[1].overrides.clear();
   overrides.clear();
   overrides["receive_override_options"] = "no_unknown_recipient_checks,no_milters";
   EXPECT_THAT(found(), ElementsAre("hint milter"));
