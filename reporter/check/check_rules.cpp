@@ -14,6 +14,7 @@
 #include "reporter/datagram_queue.h"
 #include "reporter/dkim/signing_domain.h"
 #include "reporter/postfix/relay_hosts.h"
+#include "reporter/postfix/tls_policy_maps.h"
 
 namespace tlsrpt::reporter {
 namespace {
@@ -140,7 +141,7 @@ bool enforces_tls(const PostfixFacts& postfix, const PostfixService& service) {
   const std::string maps = effective(postfix, service, "smtp_tls_policy_maps");
   const bool is_legacy = level.empty() && effective(postfix, service, "smtp_enforce_tls") == "yes";
   const bool is_opportunistic = !is_legacy && (level.empty() || level == "none" || level == "may");
-  return !is_opportunistic || (!maps.empty() && maps != "static:may");
+  return !is_opportunistic || may_enforce_tls(maps);
 }
 
 // The service that mail from SENDER leaves by; "smtp" where nothing else is said.

@@ -166,6 +166,35 @@ class CheckTest(unittest.TestCase):
         self.assertEqual(self.of_interest(site.check()[0]), set())
         self.assertEqual(site.setup(), [])
 
+    def test_policies_that_enforce_nothing_stop_no_report(self):
+        site = Site(self.folder, smtp_tls_security_level="may", smtp_tls_loglevel=1)
+        for maps, enforces in (("inline:{x.test=may}", False), ("inline:{x=none}", False),
+                               ("static:{may}", False),
+                               ("static:none, inline:{ {x = may ciphers=high}, y=NONE }", False),
+                               ("inline:{x=may, y=encrypt}", True), ("static:{dane}", True),
+                               ("inline:{ {x = may}, {y = secure match=nexthop} }", True)):
+            site.run([f"postconf -c {site.postfix} -e 'smtp_tls_policy_maps={maps}'"])
+            self.assertEqual("report-tls" in self.of_interest(site.check()[0]), enforces, maps)
+            self.assertEqual("tlsrpt-out" in "".join(site.setup()), enforces, maps)
+
+    def test_the_script_mends_the_transport_of_reports_that_is_there(self):
+        site = Site(self.folder, smtp_tls_security_level="encrypt", smtp_tls_loglevel=1)
+        site.run([f"postconf -c {site.postfix} -M 'tlsrpt-out/unix=tlsrpt-out unix - - n - - smtp'",
+                  f"postconf -c {site.postfix} -e 'sender_dependent_default_transport_maps="
+                  f"inline:{{ {{{SENDER} = tlsrpt-out:}} }}'"])
+        self.assertEqual(self.of_interest(site.check()[0]), {"report-tls"})
+        site.run(site.setup())
+        self.assertEqual(self.of_interest(site.check()[0]), set())
+        self.assertEqual(site.setup(), [])
+
+    def test_the_script_mends_one_service_without_log_lines(self):
+        site = Site(self.folder, smtp_tls_security_level="may", smtp_tls_loglevel=1)
+        site.run([f"postconf -c {site.postfix} -P relay/unix/smtp_tls_loglevel=0"])
+        self.assertEqual(self.of_interest(site.check()[0]), {"tls-logging"})
+        site.run(site.setup())
+        self.assertEqual(self.of_interest(site.check()[0]), set())
+        self.assertEqual(site.setup(), [])
+
     def test_one_service_without_log_lines_is_found(self):
         site = Site(self.folder, smtp_tls_security_level="may", smtp_tls_loglevel=1)
         site.run([f"postconf -c {site.postfix} -P relay/unix/smtp_tls_loglevel=0"])

@@ -51,6 +51,37 @@ TEST(TlsPolicyMaps, DaneStandsInATextFile) {
   EXPECT_EQ(dane_policies("hash:" + good + " pcre:" + pattern).unread, Texts{});
 }
 
+TEST(TlsPolicyMaps, OnlyOtherLevelsThanMayAndNoneMayEnforceTls) {
+  for (const char* value :
+       {"", " ", "static:may", "static:none", "static:{may}", "static:{ may protocols=TLSv1.3 }",
+        "inline:{x.example=may}", "inline:{x=none}", "inline:{ x=MAY, { y = may ciphers=high } }",
+        "inline:{{x=may},{y=none},,z=may}", "static:may, inline:{x=none} proxy:static:may"})
+    EXPECT_FALSE(may_enforce_tls(value)) << value;
+  for (const char* value :
+       {"static:encrypt", "static:{dane}", "inline:{x=may, y=encrypt}", "inline:{x=may,may=dane}",
+        "inline:{ {x = may}, { y = secure match=may } }", "inline:{x=}", "inline:{x}",
+        "static:", "hash:/etc/postfix/policy", "static:may socketmap:unix:/x:y", "may",
+        "unionmap:{static:may}", "static:mayday"})
+    EXPECT_TRUE(may_enforce_tls(value)) << value;
+}
+
+TEST(TlsPolicyMaps, APatternsResultMayBeWhatItMatches) {
+  const testing_support::TempDir folder;
+  const std::string file = folder.write("a", "/^(dane|may)$/ $1\n");
+  const std::string folded = folder.write("b", "/^(dane|may)$/\n  ${1}\n");
+  const std::string other = folder.write("c", "/^(dane|may)$/ secure match=$1\n/$x/ may\n");
+  for (const std::string& table :
+       {"regexp:" + file, "pcre:" + folded, std::string("regexp:{{/^(dane|may)$/ $1}}"),
+        std::string("pcre:{ { /^(dane|may)$/ $(1) } }")}) {
+    EXPECT_EQ(dane_policies(table).unread, Texts{table});
+    EXPECT_FALSE(names_dane(table));
+  }
+  for (const std::string& table :
+       {"regexp:" + other, "cidr:" + file, "hash:" + file, std::string("regexp:{{/a$/ may}}"),
+        std::string("inline:{a=$1}")})
+    EXPECT_EQ(dane_policies(table).unread, Texts{}) << table;
+}
+
 TEST(TlsPolicyMaps, WhatTellsNothingIsNamed) {
   EXPECT_EQ(dane_policies("ldap:/etc/tls.cf, proxy:mysql:/etc/my.cf hash:/absent static:may "
                           "unionmap:{inline:{a=may},socketmap:unix:/x:y}")
