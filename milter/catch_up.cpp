@@ -6,6 +6,7 @@
 
 #include "milter/collector_setup.h"
 #include "policy/text.h"
+#include "reporter/store/sqlite_open.h"
 
 namespace tlsrpt::milter {
 namespace {
@@ -23,6 +24,8 @@ int complain(std::ostream& err, const policy::Error& error, int status) {
 }
 
 int exit_of(const policy::Error& error) {
+  // No configuration mends that; whoever does may start us again.
+  if (reporter::tells_of_damage(error)) return reporter::exit_temporary;
   switch (error.code()) {
     case Errc::not_found:
       return reporter::exit_no_input;

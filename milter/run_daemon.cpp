@@ -27,6 +27,7 @@
 #include "reporter/options/config_file.h"
 #include "reporter/options/option_table.h"
 #include "reporter/store/collector_lock.h"
+#include "reporter/store/sqlite_open.h"
 
 namespace tlsrpt::milter {
 namespace {
@@ -43,6 +44,8 @@ constexpr const char* program = "tlsrpt-milter";
 
 int complain(std::ostream& err, const Error& error) {
   err << program << ": " << policy::escape_untrusted(error.message()) << '\n';
+  // No configuration mends that; whoever does may start us again.
+  if (reporter::tells_of_damage(error)) return reporter::exit_temporary;
   switch (error.code()) {
     case Errc::not_found:
       return reporter::exit_no_input;

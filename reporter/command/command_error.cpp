@@ -3,10 +3,12 @@
 #include <ostream>
 
 #include "policy/text.h"
+#include "reporter/store/sqlite_open.h"
 
 namespace tlsrpt::reporter {
 
 int exit_status_of(const policy::Error& error) {
+  if (tells_of_damage(error)) return exit_data;
   switch (error.code()) {
     case policy::Errc::temporary:
       return exit_temporary;

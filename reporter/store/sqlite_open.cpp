@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -201,6 +203,16 @@ Result<SqliteDatabase> open_sqlite(const std::string& path, StoreAccess access,
           : open_for_writing(absolute, access, busy_timeout, std::move(waiting));
   if (!database.ok()) return std::move(database).error().context(path);
   return database;
+}
+
+bool tells_of_damage(const policy::Error& error) {
+  const std::string_view text = error.message();
+  const std::size_t at = text.rfind(" (");  // As sqlite_error() has the code.
+  int code = 0;
+  if (text.find("SQLite: ") == std::string_view::npos || at == std::string_view::npos ||
+      std::from_chars(text.data() + at + 2, text.data() + text.size(), code).ec != std::errc())
+    return false;
+  return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
 }
 
 }  // namespace tlsrpt::reporter

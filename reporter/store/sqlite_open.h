@@ -21,4 +21,7 @@ policy::Result<SqliteDatabase> open_sqlite(const std::string& path, StoreAccess 
                                            std::chrono::milliseconds busy_timeout,
                                            std::function<void()> waiting = {});
 
+// Whether ERROR, of a store, says that its file is damaged, or no database at all.
+bool tells_of_damage(const policy::Error& error);
+
 }  // namespace tlsrpt::reporter

@@ -109,8 +109,10 @@ TEST_F(RunDaemon, StartedTwiceTheSecondSaysSo) {
 TEST_F(RunDaemon, AStoreOfSomethingElseIsTold) {
   folder().write("mail.log", "");
   folder().write("s.sqlite", std::string(4096, 'x'));
-  EXPECT_NE(run({"-c", config(""), "-f"}), reporter::exit_ok);
-  EXPECT_NE(err().find("s.sqlite"), std::string::npos);
+  for (const char* option : {"-f", "--catch-up"}) {
+    EXPECT_EQ(run({"-c", config(""), option}), reporter::exit_temporary) << option;
+    EXPECT_NE(err().find("s.sqlite"), std::string::npos);
+  }
 }
 
 TEST_F(RunDaemon, ManyClientsAtOnceLoseNothing) {

@@ -19,6 +19,9 @@ TEST(CommandError, EveryKindOfErrorHasItsExitStatus) {
   EXPECT_EQ(exit_status_of(Error(Errc::syntax, "")), 65);
   EXPECT_EQ(exit_status_of(Error(Errc::limit, "")), 65);
   EXPECT_EQ(exit_status_of(Error(Errc::internal, "")), 70);
+  // A damaged store is there, and is bad data.
+  EXPECT_EQ(exit_status_of(Error(Errc::io, "/s: SQLite: malformed (11)")), 65);
+  EXPECT_EQ(exit_status_of(Error(Errc::io, "/s: SQLite: disk I/O error (266)")), 66);
 }
 
 TEST(CommandError, TheMessageIsEscapedOnStandardError) {

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <vector>
@@ -134,6 +135,25 @@ TEST(SqliteOpen, WhatIsNoStoreIsRefusedAndLeftAlone) {
   ASSERT_TRUE(*mode->step());
   SqliteRow row(*mode);
   EXPECT_EQ(row.text("mode"), "delete");
+}
+
+TEST(SqliteOpen, DamageIsToldFromWhatPassesAndFromStoresOfOthers) {
+  const TempDir folder;
+  ASSERT_TRUE(open(folder.file("cut"), StoreAccess::collector).ok());
+  std::filesystem::resize_file(folder.file("cut"), 5000);
+  write_file(folder.file("garbage"), std::string(4096, 'x'));
+  ASSERT_TRUE(SqliteDatabase::open(folder.file("other"), SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)
+                  ->execute("CREATE TABLE a(b)")
+                  .ok());
+  for (const StoreAccess access : {StoreAccess::read_only, StoreAccess::collector}) {
+    for (const char* name : {"cut", "garbage", "other", "absent/file"}) {
+      const auto database = open(folder.file(name), access);
+      ASSERT_FALSE(database.ok()) << name;
+      const bool is_damaged =
+          std::string_view(name) == "cut" || std::string_view(name) == "garbage";
+      EXPECT_EQ(tells_of_damage(database.error()), is_damaged) << database.error().message();
+    }
+  }
 }
 
 TEST(SqliteOpen, OddNamesAreFileNames) {
