@@ -254,6 +254,11 @@ bool DatagramJournal::write(std::span<const ReceivedDatagram> datagrams) {
       shared->trouble = segment.path + ": " + std::generic_category().message(problem);
     segment.last = std::max(segment.last, datagrams.front().sequence - 1);
     current_ = -1;
+    // A full disk is tried again and again; nobody reads what has nothing.
+    if (current_octets_ == 0 && !segment.path.empty()) {
+      ::unlink(segment.path.c_str());
+      shared->segments.pop_back();
+    }
     return false;
   }
   current_octets_ += batch_.size();
