@@ -87,7 +87,7 @@ std::string certificates_fault(const std::string& path) {
   if (std::string fault = file_fault(path); !fault.empty()) return fault;
   // A pipe would have us wait.
   if (std::string fault = kind_fault(path, FileKind::file); !fault.empty()) return fault;
-  constexpr std::size_t most = 64 * 1024 * 1024;
+  constexpr std::size_t most = std::size_t{64} * 1024 * 1024;
   const auto text = read_small_file(path, most);
   if (!text.ok() || text->find("CERTIFICATE-----") != std::string::npos) return {};
   return policy::escape_untrusted(path) + ": holds no certificate in PEM";
@@ -96,7 +96,7 @@ std::string certificates_fault(const std::string& path) {
 // Why the file that SETTINGS have as store is none. An empty one becomes one.
 std::string store_fault(const Settings& settings) {
   constexpr std::string_view scheme = "sqlite:";
-  constexpr std::string_view begin("SQLite format 3", 16);  // With a NUL.
+  constexpr std::string_view begin = "SQLite format 3";
   if (!settings.store.starts_with(scheme)) return {};
   const std::string path = settings.store.substr(scheme.size());
   std::ifstream file(path, std::ios::binary);
