@@ -22,8 +22,8 @@
 //    around: Postfix runs in a container whose log has its own, maybe beside one that does not.
 //    Where all pairs but a few have two pids, pids are not compared at all, and nobody waits;
 //  - where max_lines_alone lines came and not one datagram, Postfix sends them elsewhere: the log
-//    counts at once, until a datagram comes; so do lines of a host of which that is true, while
-//    those of other hosts make pairs;
+//    counts at once, until a datagram comes; so do lines of a host of which as many were waited for
+//    in vain, while those of other hosts make pairs;
 //  - whatever was counted alone is remembered for counted_memory: where its other half comes after
 //    all, it is not counted again.
 //
