@@ -73,13 +73,8 @@ void add_wrong_kinds(const Settings& settings, std::vector<std::string>* missing
   look("milter_socket", settings.milter_socket, "unix:", FileKind::socket);
   if (settings.tlsrpt_socket != "none")
     look("tlsrpt_socket", settings.tlsrpt_socket, "", FileKind::socket);
-  for (const std::string& folder : settings.postfix_config) {
-    if (folder == "auto" || folder == "none") continue;
-    const std::string fault = ::access(folder.c_str(), F_OK) != 0
-                                  ? file_fault(folder)
-                                  : kind_fault(folder, FileKind::folder);
-    if (!fault.empty()) missing->push_back(fault_text(settings, "postfix_config", fault));
-  }
+  for (const std::string& folder : settings.postfix_config)
+    if (folder.starts_with('/')) look("postfix_config", folder, "", FileKind::folder);
 }
 
 // Why the file PATH cannot be one with CA certificates; what only others may read is not looked at.
@@ -214,6 +209,9 @@ std::vector<std::string> awaited_on_machine(const Settings& settings) {
   }
   if (!settings.bounce_maildir.empty())
     look("bounce_maildir", settings.bounce_maildir, "", "no bounce is read before it is there");
+  for (const std::string& folder : settings.postfix_config)
+    if (folder.starts_with('/'))
+      look("postfix_config", folder, "", "tlsrpt-milter does not start before it is there");
   for (const std::string_view scheme : {"sendmail:", "directory:"})
     look("mail_transport", settings.mail_transport, scheme,
          "no report is mailed before it is there");

@@ -35,7 +35,8 @@ Result<RecordMap> RecordMap::load(const std::string& path) {
   if (path.empty()) return RecordMap();
   // A pipe would have whoever asks wait for one that writes, and is empty for the next.
   struct stat status {};
-  if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
+  if (path != "/dev/null" && ::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) &&
+      !S_ISDIR(status.st_mode))
     return Error(Errc::io, policy::escape_untrusted(path) + ": is no plain file");
   const auto text = read_small_file(path, max_record_map_size);
   if (!text.ok()) return text.error();

@@ -1,6 +1,7 @@
 """Does the daemon take whatever comes to its TLSRPT socket? Needs no root."""
 
 import contextlib
+import fcntl
 import grp
 import gzip
 import json
@@ -14,6 +15,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import termios
 import unittest
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "kill")]
@@ -212,6 +214,7 @@ class Datagrams(unittest.TestCase):
             store.execute("BEGIN IMMEDIATE")  # So that nothing can be committed.
             for _ in range(30):
                 out.send(GOOD)
+            daemon.wait_until(lambda: not waits_in_the_kernel(out), "its receiving them")
             for path in self.folder.glob("tlsrpt.sqlite*"):
                 if ".datagrams-" not in path.name:
                     path.unlink()
@@ -228,6 +231,11 @@ class Datagrams(unittest.TestCase):
     def noted(self):
         octets = self.store.with_name("tlsrpt.sqlite.datagrams-committed").read_bytes()
         return int.from_bytes(octets[8:16], sys.byteorder)
+
+
+def waits_in_the_kernel(sender):
+    octets = fcntl.ioctl(sender, termios.TIOCOUTQ, bytes(4))
+    return int.from_bytes(octets, sys.byteorder) > 0
 
 
 if __name__ == "__main__":
