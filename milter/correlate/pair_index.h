@@ -4,6 +4,7 @@
 // large that of time. One thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <unordered_map>
@@ -23,10 +24,10 @@ class PairIndex {
   };
 
   // ENTRY has a higher number than all others under KEY.
-  void add(std::uint64_t key, const Entry& entry) { entries_[key].push_back(entry); }
+  void add(std::uint64_t key, const Entry& entry) { lists_[key].entries.push_back(entry); }
   // Nothing happens where it is not there.
   void remove(std::uint64_t key, std::uint64_t number);
-  void clear() { entries_.clear(); }
+  void clear() { lists_.clear(); }
 
   // Valid until the next change.
   std::span<const Entry> all(std::uint64_t key) const;
@@ -34,7 +35,13 @@ class PairIndex {
   std::span<const Entry> from(std::uint64_t key, policy::UtcSeconds at) const;
 
  private:
-  std::unordered_map<std::uint64_t, std::vector<Entry>> entries_;
+  // Most go in the order in which they came: what is gone from the front stays for a while.
+  struct List {
+    std::vector<Entry> entries;
+    std::size_t gone = 0;
+    std::span<const Entry> left() const { return std::span(entries).subspan(gone); }
+  };
+  std::unordered_map<std::uint64_t, List> lists_;
 };
 
 }  // namespace tlsrpt::milter

@@ -213,7 +213,7 @@ TEST(DatagramJoinPairs, AContainerWithAHostNameOfItsOwnCountsNothingTwice) {
 
 // While the log stands there come more datagrams than can be remembered.
 TEST(DatagramJoinPairs, ASilentLogHoldsDatagramsBack) {
-  constexpr int count = 80000;
+  constexpr int count = 60000;
   constexpr int per_second = 20;
   for (const bool stamps_are_late : {false, true}) {
     JoinWorld world;

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstddef>
+
 namespace tlsrpt::milter {
 namespace {
 
@@ -30,6 +33,26 @@ TEST(PairIndex, KeepsTheOrderUnderEachKey) {
   EXPECT_TRUE(index.all(6).empty());
   index.clear();
   EXPECT_TRUE(index.all(5).empty());
+}
+
+TEST(PairIndex, ForgetsFromTheFrontAndFromWithin) {
+  PairIndex index;
+  std::vector<std::uint64_t> left;
+  for (std::uint64_t number = 1; number <= 100; ++number) {
+    index.add(5, {number, 1, at(int(number)), {}});
+    left.push_back(number);
+  }
+  while (!left.empty()) {
+    // Twice the first one, then one within.
+    const std::size_t place = left.size() % 3 == 0 ? left.size() / 2 : 0;
+    index.remove(5, left[place]);
+    left.erase(left.begin() + std::ptrdiff_t(place));
+    EXPECT_EQ(numbers(index.all(5)), left);
+    EXPECT_EQ(index.from(5, at(50)).size(),
+              std::size_t(std::count_if(left.begin(), left.end(), [](auto n) { return n >= 50; })));
+  }
+  index.add(5, {101, 1, at(101), {}});
+  EXPECT_EQ(numbers(index.all(5)), std::vector<std::uint64_t>{101});
 }
 
 }  // namespace
