@@ -25,6 +25,7 @@
 #include "milter/correlate/verify_memory.h"
 #include "milter/log/log_line.h"
 #include "policy/result.h"
+#include "policy/text_hash.h"
 
 namespace tlsrpt::milter {
 
@@ -67,12 +68,6 @@ class Correlator {
  private:
   friend class DeliveryRules;
 
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const {
-      return std::hash<std::string_view>()(text);
-    }
-  };
   using Processes = std::list<SmtpProcess>;  // The one heard of last comes first.
 
   SmtpProcess& process_of(const LogLine& line, policy::UtcSeconds at);
@@ -108,7 +103,8 @@ class Correlator {
   QueueIds queue_ids_;
   SessionSink& sink_;
   Processes processes_;
-  std::unordered_map<std::string_view, Processes::iterator, Hash> by_key_;  // Views of their keys.
+  std::unordered_map<std::string_view, Processes::iterator, policy::TextHash>
+      by_key_;  // Views of their keys.
   VerifyMemory verify_memory_;
   std::map<std::string, ProxyTable, std::less<>> proxies_;  // By log host and instance.
   // By log host and service: the stamp of the newest `established to` line.

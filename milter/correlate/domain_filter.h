@@ -12,6 +12,7 @@
 #include "milter/postfix/peer.h"
 #include "policy/domain_name.h"
 #include "policy/fact.h"
+#include "policy/text_hash.h"
 
 namespace tlsrpt::milter {
 
@@ -38,14 +39,8 @@ class DomainFilter {
   std::optional<policy::Ignored> relay(const Peer& peer);
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const {
-      return std::hash<std::string_view>()(text);
-    }
-  };
   template <class Value>
-  using Cache = std::unordered_map<std::string, Value, Hash, std::equal_to<>>;
+  using Cache = std::unordered_map<std::string, Value, policy::TextHash, std::equal_to<>>;
 
   bool is_private(const std::string& address);
 

@@ -16,6 +16,7 @@
 
 #include "milter/correlate/session_sink.h"
 #include "policy/result.h"
+#include "policy/text_hash.h"
 #include "reporter/store/store.h"
 
 namespace tlsrpt::milter {
@@ -56,12 +57,6 @@ class Tally final : public SessionSink {
   std::optional<policy::Error> take_error();
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const {
-      return std::hash<std::string_view>()(text);
-    }
-  };
   struct ServiceSpan {
     policy::UtcSeconds first{};
     policy::UtcSeconds last{};
@@ -79,8 +74,9 @@ class Tally final : public SessionSink {
   SendingAddress sending_address_;
   std::optional<policy::Error> error_;
 
-  std::string key_;                                                           // Reused.
-  std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>> rows_;  // Into facts_.
+  std::string key_;  // Reused.
+  std::unordered_map<std::string, std::size_t, policy::TextHash, std::equal_to<>>
+      rows_;  // Into facts_.
   std::vector<policy::Fact> facts_;
   std::uint64_t batch_ = 1;  // Number of this one: that of CountedRow.
   std::map<std::pair<policy::UtcDay, policy::Ignored>, std::uint64_t> ignored_;
@@ -92,7 +88,7 @@ class Tally final : public SessionSink {
   std::map<std::string, std::vector<ServiceSpan>, std::less<>> tls_logged_;
   // (MX host, blank, address) → day of the last handshake, for this batch and what was asked of
   // the store.
-  std::unordered_map<std::string, policy::UtcDay, Hash, std::equal_to<>> handshakes_;
+  std::unordered_map<std::string, policy::UtcDay, policy::TextHash, std::equal_to<>> handshakes_;
   std::vector<reporter::Batch::MxHandshake> new_handshakes_;
   std::map<std::pair<policy::UtcDay, std::string>, std::string> seen_records_;
 };

@@ -32,6 +32,7 @@
 #include "milter/datagram/received_datagram.h"
 #include "policy/lock_guarded.h"
 #include "policy/result.h"
+#include "policy/text_hash.h"
 #include "policy/unique_fd.h"
 
 namespace tlsrpt::milter {
@@ -72,6 +73,8 @@ class DatagramJournal {
   void rewind(std::uint64_t sequence);
   // Everything up to SEQUENCE is committed.
   void release(std::uint64_t sequence);
+  // How many datagrams that are not released lie in memory only, and end with the process.
+  std::uint64_t only_in_memory();
 
   // --- any thread ---
   // How many octets next() has not handed out yet.
@@ -80,8 +83,6 @@ class DatagramJournal {
   std::uint64_t read() const { return read_; }
   // Why datagrams lie in memory only; empty: they do not.
   std::string trouble();
-  // How many of those that are not released do; they end with the process.
-  std::uint64_t only_in_memory();
 
  private:
   struct Segment {
@@ -90,12 +91,6 @@ class DatagramJournal {
     std::uint64_t first = 0;  // Number of its first datagram.
     std::uint64_t last = 0;   // Number of its last one.
     std::uint64_t octets = 0;
-  };
-  struct TextHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const {
-      return std::hash<std::string_view>()(text);
-    }
   };
   struct Shared {
     std::vector<Segment> segments;  // Ascending.
@@ -126,7 +121,7 @@ class DatagramJournal {
   std::optional<std::chrono::steady_clock::time_point> in_memory_until_;
   std::uint64_t current_octets_ = 0;
   // Texts of the segment, with the number of the datagram that has them.
-  std::unordered_map<std::string, std::uint64_t, TextHash, std::equal_to<>> numbers_;
+  std::unordered_map<std::string, std::uint64_t, policy::TextHash, std::equal_to<>> numbers_;
   std::string batch_;  // Reused.
 
   // The daemon's: where next() reads on.

@@ -2,7 +2,7 @@
 //
 // It is a mapped file, and the kernel notes the length of each datagram in it, too: what was taken
 // off the socket is in the file before our own code runs on, so that a kill at any instant loses
-// nothing. recover() gives the next life what the last one did not get into its journal. Where the
+// nothing. at() gives the next life what the last one did not get into its journal. Where the
 // file cannot be had, it is ordinary memory. One thread.
 #pragma once
 

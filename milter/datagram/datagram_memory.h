@@ -13,6 +13,7 @@
 
 #include "milter/datagram/datagram_facts.h"
 #include "milter/datagram/received_datagram.h"
+#include "policy/text_hash.h"
 
 namespace tlsrpt::milter {
 
@@ -28,16 +29,9 @@ class DatagramMemory {
   const DatagramFacts& keep(const ReceivedDatagram& datagram, DatagramFacts facts);
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const {
-      return std::hash<std::string_view>()(text);
-    }
-  };
-
   const DatagramFacts& note_number(const ReceivedDatagram& datagram, const DatagramFacts& facts);
 
-  std::unordered_map<std::string, DatagramFacts, Hash, std::equal_to<>> known_;
+  std::unordered_map<std::string, DatagramFacts, policy::TextHash, std::equal_to<>> known_;
   std::size_t octets_ = 0;                                           // Of all of them.
   std::unordered_map<std::uint64_t, const DatagramFacts*> by_text_;  // Into known_.
   DatagramFacts unremembered_;  // The last one that was too long.

@@ -16,6 +16,7 @@
 
 #include "policy/fact.h"
 #include "policy/result.h"
+#include "policy/text_hash.h"
 #include "reporter/store/sqlite.h"
 
 namespace tlsrpt::reporter {
@@ -46,12 +47,6 @@ class SqliteTexts {
 
  private:
   using PolicyKey = std::array<std::int64_t, 4>;
-  struct HashText {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const {
-      return std::hash<std::string_view>()(text);
-    }
-  };
   struct HashKey {
     std::size_t operator()(const PolicyKey& key) const;
   };
@@ -63,7 +58,7 @@ class SqliteTexts {
   void remember(std::string_view text, std::int64_t id);
 
   SqliteDatabase& database_;
-  std::unordered_map<std::string, std::int64_t, HashText, std::equal_to<>> ids_;
+  std::unordered_map<std::string, std::int64_t, policy::TextHash, std::equal_to<>> ids_;
   std::size_t bytes_ = 0;  // Of the texts in ids_.
   std::unordered_map<PolicyKey, std::int64_t, HashKey> policies_;
 };
