@@ -3,6 +3,12 @@
 #include <algorithm>
 
 namespace tlsrpt::milter {
+namespace {
+
+// No stamp of a log is later, and sums with it fit, be the state damaged.
+constexpr std::uint64_t instant_max = 1ULL << 40U;
+
+}  // namespace
 
 void PidSightings::add(std::int64_t pid, policy::UtcSeconds at) {
   auto& lives = lives_[pid];
@@ -71,8 +77,8 @@ void PidSightings::read(StateReader& reader) {
   clear();
   for (std::uint64_t left = reader.count(max_lives); left > 0 && reader.ok(); --left) {
     const auto pid = static_cast<std::int64_t>(reader.number());
-    const std::uint64_t first = reader.number();
-    const std::uint64_t last = first + reader.number();
+    const std::uint64_t first = std::min(reader.number(), instant_max);
+    const std::uint64_t last = first + std::min(reader.number(), instant_max);
     lives_[pid].push_back({policy::from_unix_seconds(static_cast<std::int64_t>(first)),
                            policy::from_unix_seconds(static_cast<std::int64_t>(last))});
     ++size_;

@@ -74,5 +74,22 @@ TEST(PidSightings, KeepsThemOverARestart) {
   EXPECT_FALSE(restored.seen(7, at(0), at(1000)));
 }
 
+TEST(PidSightings, OctetsThatAreDamagedLeaveUsableOnes) {
+  StateWriter writer;
+  writer.number(2);
+  for (const std::uint64_t first : {~std::uint64_t{0}, std::uint64_t{1} << 63U}) {
+    for (const std::uint64_t number : {std::uint64_t{7}, first, ~std::uint64_t{0}})
+      writer.number(number);
+  }
+  const std::string octets = writer.take();
+  PidSightings pids;
+  StateReader reader(octets);
+  pids.read(reader);
+  pids.add(7, at(0));
+  EXPECT_TRUE(pids.seen(7, at(0), at(1000)));
+  pids.forget_old(at(1000), std::chrono::seconds(1000));
+  EXPECT_TRUE(pids.seen(7, at(0), at(1000)));
+}
+
 }  // namespace
 }  // namespace tlsrpt::milter
