@@ -214,12 +214,12 @@ void Collector::take(std::span<const ReceivedDatagram> datagrams) {
       last_datagram_ = datagram.sequence;
     }
     is_changed_ = true;
-    const DatagramFacts* facts = facts_of(datagram);
+    SharedFacts facts = facts_of(datagram);
     if (facts == nullptr) {
       refuse(datagram);
       continue;
     }
-    join_.take(datagram.pid, datagram.at, *facts, datagram.stamp);
+    join_.take(datagram.pid, datagram.at, std::move(facts), datagram.stamp);
   }
   const std::uint64_t dropped = join_.take_dropped();
   dropped_ += dropped;
@@ -232,13 +232,13 @@ void Collector::lose_datagrams(policy::DatagramLoss why, std::uint64_t count) {
   is_changed_ = true;
 }
 
-// What DATAGRAM says; null: nothing, it breaks the format. Valid until the next call.
-const DatagramFacts* Collector::facts_of(const ReceivedDatagram& datagram) {
+// What DATAGRAM says; null: nothing, it breaks the format.
+SharedFacts Collector::facts_of(const ReceivedDatagram& datagram) {
   if (datagram.is_truncated) return nullptr;
-  if (const DatagramFacts* known = datagram_memory_.find(datagram)) return known;
+  if (SharedFacts known = datagram_memory_.find(datagram)) return known;
   const TlsrptDatagram* parsed = parser_->parse(datagram.octets);
   if (parsed == nullptr) return nullptr;
-  return &datagram_memory_.keep(datagram, join_.read(*parsed));
+  return datagram_memory_.keep(datagram, join_.read(*parsed));
 }
 
 void Collector::refuse(const ReceivedDatagram& datagram) {

@@ -151,7 +151,7 @@ class Collector {
   bool use_counted_before();
   policy::Status restore(const PendingState& pending);
   void note_end();
-  const DatagramFacts* facts_of(const ReceivedDatagram& datagram);
+  SharedFacts facts_of(const ReceivedDatagram& datagram);
   void refuse(const ReceivedDatagram& datagram);
   void count_given_up();
   void tell_given_up(std::vector<std::string>& notices);

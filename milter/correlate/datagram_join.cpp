@@ -22,12 +22,6 @@ constexpr std::chrono::minutes other_log_lag{1};
 constexpr std::chrono::hours sightings_memory{2};
 // Postfix warns right behind the line; so many others may have been logged in between.
 constexpr int max_lines_between = 256;
-// Hosts in one log; more are too many to be told apart.
-constexpr std::size_t max_hosts = 1000;
-// That other hosts' lines find their datagrams is known by so many; and one of so many may get
-// lost.
-constexpr std::uint64_t enough_pairs = 50;
-constexpr std::uint64_t share_of_lost = 20;
 // What is told of pairs is about so many of late.
 constexpr std::uint64_t balance_memory = 1000;
 
@@ -47,23 +41,22 @@ DatagramJoin::DatagramJoin(JoinOptions options, FilterOptions filter, SessionSin
       next_(next) {}
 
 // DATAGRAM has found its line.
-DatagramFacts DatagramJoin::take_out(Datagrams::iterator datagram) {
+SharedFacts DatagramJoin::take_out(Datagrams::iterator datagram) {
   note_paired(datagram->second);
   unlist(datagram);
-  DatagramFacts facts = std::move(datagram->second.facts);
+  SharedFacts facts = std::move(datagram->second.facts);
   datagrams_.erase(datagram);
   return facts;
 }
 
-void DatagramJoin::take(std::int64_t pid, policy::UtcSeconds at, const DatagramFacts& facts,
-                        StampOf stamp) {
+void DatagramJoin::take(std::int64_t pid, policy::UtcSeconds at, SharedFacts facts, StampOf stamp) {
   lines_alone_ = 0;
   if (!options_.has_log) {
-    count_alone(facts, at, nullptr);
+    count_alone(*facts, at, nullptr);
     return;
   }
   datagram_pids_.add(pid, at);
-  Datagram fresh{pid, at, stamp, false, facts};
+  Datagram fresh{pid, at, stamp, false, std::move(facts)};
   if (const auto line = find_near(fresh); line != lines_.end()) {
     note_pair(line->first, line->second, fresh);
     note_paired(fresh);
@@ -103,9 +96,8 @@ std::uint64_t DatagramJoin::tlsrpt_line(policy::UtcSeconds at, const LogLine& lo
     if (line.is_brief) brief_lines_.push_back(number);
   } else {
     note_pair(number, line, datagram->second);
-    line.is_told = datagram->second.is_counted;
-    if (line.is_told) {
-      erase(datagram);
+    if (datagram->second.is_counted) {
+      note_told(line, datagram);
     } else {
       line.facts = take_out(datagram);
     }
@@ -114,39 +106,18 @@ std::uint64_t DatagramJoin::tlsrpt_line(policy::UtcSeconds at, const LogLine& lo
   return number;
 }
 
-void DatagramJoin::note_alone(const Line& line) {
-  auto host = hosts_alone_.find(line.log_host);
-  if (host == hosts_alone_.end()) {
-    if (hosts_alone_.size() >= max_hosts) hosts_alone_.clear();
-    host = hosts_alone_.emplace(line.log_host, LinesAlone()).first;
-  }
-  LinesAlone& alone = host->second;
-  if (alone.lines == 0) alone = {0, pairs_, datagrams_alone_};
-  ++alone.lines;
-}
-
-// Whether datagrams come, but none for the lines of LOG_HOST.
-bool DatagramJoin::sends_elsewhere(std::string_view log_host) const {
-  const auto host = hosts_alone_.find(log_host);
-  if (host == hosts_alone_.end()) return false;
-  const LinesAlone& alone = host->second;
-  return alone.lines >= max_lines_alone && pairs_ - alone.pairs >= enough_pairs &&
-         (datagrams_alone_ - alone.datagrams) * share_of_lost <= alone.lines;
-}
-
 // LINE, which waited, and DATAGRAM are one session.
 void DatagramJoin::pair(Lines::iterator line, Datagrams::iterator datagram) {
   note_pair(line->first, line->second, datagram->second);
   if (datagram->second.is_counted) {
-    erase(datagram);
-    give_told(line);
+    give_told(line, datagram);
   } else {
     give(line, take_out(datagram));
   }
 }
 
 // LINE has found its datagram.
-void DatagramJoin::give(Lines::iterator found, DatagramFacts facts) {
+void DatagramJoin::give(Lines::iterator found, SharedFacts facts) {
   Line& line = found->second;
   switch (line.state) {
     case LineState::open:
@@ -154,10 +125,10 @@ void DatagramJoin::give(Lines::iterator found, DatagramFacts facts) {
       line.facts = std::move(facts);
       return;
     case LineState::held:
-      count_both(line.held->session, facts);
+      count_both(line.held->session, *facts);
       break;
     case LineState::abandoned:
-      count_alone(facts, line.at, &line);
+      count_alone(*facts, line.at, &line);
       break;
     case LineState::counted:
       break;
@@ -165,16 +136,37 @@ void DatagramJoin::give(Lines::iterator found, DatagramFacts facts) {
   erase(found);
 }
 
+// DATAGRAM, which was counted alone, is that of LINE.
+void DatagramJoin::note_told(Line& line, Datagrams::iterator datagram) {
+  line.is_told = true;
+  line.told_at = datagram->second.at;
+  line.facts = datagram->second.facts;
+  erase(datagram);
+}
+
 // LINE has found a datagram that was counted alone.
-void DatagramJoin::give_told(Lines::iterator found) {
+void DatagramJoin::give_told(Lines::iterator found, Datagrams::iterator datagram) {
   Line& line = found->second;
-  if (line.state == LineState::open) {
-    line_index_.remove(key_of(line), found->first);
-    line.is_told = true;
-    return;
+  if (line.state == LineState::open) line_index_.remove(key_of(line), found->first);
+  note_told(line, datagram);
+  switch (line.state) {
+    case LineState::open:
+      return;
+    case LineState::held:
+      count_messages(line.held->session);
+      break;
+    case LineState::abandoned:
+      break;
+    case LineState::counted:
+      take_back_told(line);
+      break;
   }
-  if (line.state == LineState::held) count_messages(line.held->session);
   erase(found);
+}
+
+// What LINE's datagram was counted as is told otherwise, or not at all.
+void DatagramJoin::take_back_told(const Line& line) {
+  tell_alone(*line.facts, line.told_at, nullptr, Telling::take_back);
 }
 
 // The session itself was counted already.
@@ -198,11 +190,11 @@ void DatagramJoin::count(const Session& session) {
     } else {
       next_.count(session);
     }
-  } else if (line.facts) {
-    count_both(session, *line.facts);
-    erase(found);
   } else if (line.is_told) {
     count_messages(session);
+    erase(found);
+  } else if (line.has_datagram()) {
+    count_both(session, *line.facts);
     erase(found);
   } else if (line.is_unsent) {
     next_.count(session);
@@ -220,7 +212,8 @@ void DatagramJoin::settle_tlsrpt(std::uint64_t number) {
   const auto found = lines_.find(number);
   if (found == lines_.end()) return;
   Line& line = found->second;
-  if (line.facts || line.is_told || line.is_unsent) {
+  if (line.is_told) take_back_told(line);
+  if (line.has_datagram() || line.is_unsent) {
     erase(found);
   } else {
     become_counted(line);
@@ -231,8 +224,8 @@ bool DatagramJoin::abandon_tlsrpt(std::uint64_t number) {
   const auto found = lines_.find(number);
   if (found == lines_.end()) return false;
   Line& line = found->second;
-  if (line.facts || line.is_told) {
-    if (line.facts) count_alone(*line.facts, line.at, &line);
+  if (line.has_datagram()) {
+    if (!line.is_told) count_alone(*line.facts, line.at, &line);
     erase(found);
     return true;
   }
@@ -254,7 +247,7 @@ void DatagramJoin::tlsrpt_not_sent(const LogLine& log) {
   for (auto found = lines_.end(); found != lines_.begin() && left > 0; --left) {
     Line& line = (--found)->second;
     if (line.pid != pid || line.log_host != log.host) continue;
-    if (line.facts || line.is_told) return;
+    if (line.has_datagram()) return;
     line_index_.remove(key_of(line), found->first);
     if (line.state == LineState::open) {
       line.is_unsent = true;
@@ -347,7 +340,7 @@ void DatagramJoin::move_to(policy::UtcSeconds now) {
 
 void DatagramJoin::expire_line(Lines::iterator found) {
   Line& line = found->second;
-  if (line.facts || line.is_told || line.is_unsent) return;
+  if (line.has_datagram() || line.is_unsent) return;
   if (const auto datagram = find_far(found->first, line); datagram != datagrams_.end()) {
     pair(found, datagram);
     return;
@@ -372,7 +365,7 @@ void DatagramJoin::expire_datagram(Datagrams::iterator found) {
   ++datagrams_alone_;
   if (options_.counts_alone) {
     if (!options_.is_only) counted_.push_back(hash_of(datagram));
-    count_alone(datagram.facts, datagram.at, nullptr);
+    count_alone(*datagram.facts, datagram.at, nullptr);
   }
   become_counted(datagram);
 }
@@ -388,12 +381,6 @@ void DatagramJoin::halve_balance() {
 
 void DatagramJoin::become_counted(Datagram& datagram) {
   datagram.is_counted = true;
-  DatagramSession& told = datagram.facts.sessions.front();
-  DatagramSession remembered;
-  remembered.policy = fact_reader_.share({});
-  remembered.outcome = told.outcome;
-  remembered.mx_ip = std::move(told.mx_ip);
-  datagram.facts.sessions.assign(1, std::move(remembered));
   ++counted_datagrams_;
   if (datagram.stamp == StampOf::start) --held_datagrams_;
 }
@@ -410,7 +397,7 @@ void DatagramJoin::forget_old() {
     Line& line = found->second;
     if (line.at + counted_memory >= now_) continue;
     // The correlator never keeps an attempt for so long.
-    if (line.facts) count_alone(*line.facts, line.at, &line);
+    if (line.has_datagram() && !line.is_told) count_alone(*line.facts, line.at, &line);
     count_without_datagram(line);
     erase(found);
   }
@@ -528,8 +515,18 @@ void DatagramJoin::count_both(const Session& session, const DatagramFacts& facts
   }
 }
 
-void DatagramJoin::count_alone(const DatagramFacts& facts, policy::UtcSeconds at,
-                               const Line* line) {
+// Tells what FACTS of AT say, or that they were told; LINE: what the log knows beside, null:
+// nothing.
+void DatagramJoin::tell_alone(const DatagramFacts& facts, policy::UtcSeconds at, const Line* line,
+                              Telling telling) {
+  const bool counts = telling == Telling::count;
+  const auto ignore = [&](policy::Ignored kind) {
+    if (counts) {
+      next_.ignore(kind, at, facts.domain);
+    } else {
+      next_.take_back(kind, at);
+    }
+  };
   // What was counted once passes the filter.
   const auto passes = [line](const DatagramSession& told) {
     return line == nullptr && told.counted.batch != 0;
@@ -537,7 +534,7 @@ void DatagramJoin::count_alone(const DatagramFacts& facts, policy::UtcSeconds at
   if (!passes(facts.sessions.front())) {
     const DomainFilter::Answer& answer = filter_.domain(facts.domain);
     if (answer.ignored) {
-      next_.ignore(*answer.ignored, at, answer.domain);
+      ignore(*answer.ignored);
       return;
     }
   }
@@ -546,7 +543,7 @@ void DatagramJoin::count_alone(const DatagramFacts& facts, policy::UtcSeconds at
     const std::string& mx_ip = line != nullptr ? line->mx_ip : told.mx_ip;
     if (!passes(told)) {
       if (const auto kind = filter_.relay({mx_host, mx_ip})) {
-        next_.ignore(*kind, at, facts.domain);
+        ignore(*kind);
         return;
       }
     }
@@ -567,20 +564,13 @@ void DatagramJoin::count_alone(const DatagramFacts& facts, policy::UtcSeconds at
     session.helo = told.helo;
     session.sending_ip = told.sending_ip;
     session.handshake_completed = line != nullptr && told.outcome == Outcome::success;
-    if (line == nullptr) session.counted = &told.counted;
-    next_.count(session);
+    if (line == nullptr && counts) session.counted = &told.counted;
+    if (counts) {
+      next_.count(session);
+    } else {
+      next_.take_back(session);
+    }
   }
-}
-
-void DatagramJoin::forget(std::uint64_t datagram_hash) {
-  // The log of the one that counts alone may lag behind this one.
-  const auto found = find_hash(datagram_hash, !options_.counts_alone);
-  if (found != datagrams_.end()) erase(found);
-}
-
-void DatagramJoin::note_counted(std::uint64_t datagram_hash) {
-  const auto found = find_hash(datagram_hash, false);
-  if (found != datagrams_.end() && !found->second.is_counted) become_counted(found->second);
 }
 
 }  // namespace tlsrpt::milter

@@ -25,7 +25,8 @@
 //    counts at once, until a datagram comes; so do lines of a host of which as many were waited for
 //    in vain, while those of other hosts make pairs;
 //  - whatever was counted alone is remembered for counted_memory: where its other half comes after
-//    all, it is not counted again.
+//    all, it is not counted again; and where that half is a line whose session is in no report, or
+//    is told otherwise, what its datagram counted is taken back.
 //
 // A pure function of the two sequences, wherever each is cut, and in whichever order they are
 // handed over, as long as a datagram is there before the log's time is half of datagram_wait past
@@ -94,7 +95,7 @@ class DatagramJoin final : public SessionSink {
   DatagramFacts read(const TlsrptDatagram& datagram) { return fact_reader_.read(datagram); }
   // A datagram of the process PID that arrived at AT and says FACTS, of read(). STAMP tells what AT
   // is; the line of one that may have lain in the socket may be as old as the last stop.
-  void take(std::int64_t pid, policy::UtcSeconds at, const DatagramFacts& facts, StampOf stamp);
+  void take(std::int64_t pid, policy::UtcSeconds at, SharedFacts facts, StampOf stamp);
   // The next line has the stamp AT; called before it is judged.
   void advance(policy::UtcSeconds at);
   // At NOW there was nothing more to read. False: datagrams wait for what will be; the log is not
@@ -175,17 +176,20 @@ class DatagramJoin final : public SessionSink {
     LineState state = LineState::open;
     bool is_late = false;    // open: it was waited for the datagram in vain.
     bool is_unsent = false;  // open: there is no datagram.
-    bool is_told = false;    // open: its datagram was counted alone.
+    bool is_told = false;    // open: its datagram was counted alone, as one of told_at.
     bool is_brief = false;   // Remembered for brief_memory only.
     std::unique_ptr<Held> held;
-    std::optional<DatagramFacts> facts;  // open: its datagram.
+    policy::UtcSeconds told_at{};
+    SharedFacts facts;  // open: its datagram; null: it has not come.
+
+    bool has_datagram() const { return facts != nullptr; }
   };
   struct Datagram {
     std::int64_t pid = 0;
     policy::UtcSeconds at{};
     StampOf stamp = StampOf::receipt;
     bool is_counted = false;  // Alone, by whichever collector does so.
-    DatagramFacts facts;
+    SharedFacts facts;        // Never null.
   };
   using Lines = std::map<std::uint64_t, Line>;
   using Datagrams = std::map<std::uint64_t, Datagram>;
@@ -211,7 +215,7 @@ class DatagramJoin final : public SessionSink {
   bool is_of_older(const PairIndex::Entry& line, const Datagram& datagram) const;
   Lines::iterator find_near(const Datagram& datagram);
   Lines::iterator find_far(const Datagram& datagram);
-  DatagramFacts take_out(Datagrams::iterator datagram);
+  SharedFacts take_out(Datagrams::iterator datagram);
   void note_alone(const Line& line);
   bool sends_elsewhere(std::string_view log_host) const;
   bool loses_both() const;
@@ -225,8 +229,10 @@ class DatagramJoin final : public SessionSink {
   void add(std::uint64_t number, const Line& line);
   void add(std::uint64_t number, const Datagram& datagram);
   void pair(Lines::iterator line, Datagrams::iterator datagram);
-  void give(Lines::iterator line, DatagramFacts facts);
-  void give_told(Lines::iterator line);
+  void give(Lines::iterator line, SharedFacts facts);
+  void note_told(Line& line, Datagrams::iterator datagram);
+  void give_told(Lines::iterator line, Datagrams::iterator datagram);
+  void take_back_told(const Line& line);
   void count_messages(const Session& session);
   void set_back_to(policy::UtcSeconds now);
   void move_to(policy::UtcSeconds now);
@@ -247,7 +253,12 @@ class DatagramJoin final : public SessionSink {
 
   static std::unique_ptr<Held> hold(const Session& session);
   void count_both(const Session& session, const DatagramFacts& facts);
-  void count_alone(const DatagramFacts& facts, policy::UtcSeconds at, const Line* line);
+  enum class Telling : std::uint8_t { count, take_back };
+  void tell_alone(const DatagramFacts& facts, policy::UtcSeconds at, const Line* line,
+                  Telling telling);
+  void count_alone(const DatagramFacts& facts, policy::UtcSeconds at, const Line* line) {
+    tell_alone(facts, at, line, Telling::count);
+  }
 
   void settle_all();
   void clear();

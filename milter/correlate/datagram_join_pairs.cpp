@@ -27,6 +27,13 @@ constexpr int max_zone_weight = 2 * wrong_zone;
 constexpr std::uint64_t many_left_over = 20;
 constexpr std::uint64_t some_left_over = 5;
 
+// Hosts in one log; more are too many to be told apart.
+constexpr std::size_t max_hosts = 1000;
+// That other hosts' lines find their datagrams is known by so many; and one of so many may get
+// lost.
+constexpr std::uint64_t enough_pairs = 50;
+constexpr std::uint64_t share_of_lost = 20;
+
 // Fewer than has_room() has, so that what is handed over keeps up with what the log tells.
 constexpr std::size_t many_waiting = max_join_datagrams / 4;
 
@@ -55,13 +62,13 @@ std::uint64_t DatagramJoin::key_of(std::string_view domain, Outcome outcome) {
 std::uint64_t DatagramJoin::key_of(const Line& line) { return key_of(line.domain, line.outcome); }
 
 std::uint64_t DatagramJoin::key_of(const Datagram& datagram) {
-  return key_of(datagram.facts.domain, datagram.facts.sessions.front().outcome);
+  return key_of(datagram.facts->domain, datagram.facts->sessions.front().outcome);
 }
 
 // Whether both can be of one handshake; only of a failure both name the MX host.
 bool DatagramJoin::agree(const Line& line, const Datagram& datagram) {
-  const DatagramSession& session = datagram.facts.sessions.front();
-  return line.domain == datagram.facts.domain && line.outcome == session.outcome &&
+  const DatagramSession& session = datagram.facts->sessions.front();
+  return line.domain == datagram.facts->domain && line.outcome == session.outcome &&
          (session.mx_ip.empty() || line.mx_ip.empty() || session.mx_ip == line.mx_ip);
 }
 
@@ -197,11 +204,31 @@ DatagramJoin::Lines::iterator DatagramJoin::find_far(const Datagram& datagram) {
   return best;
 }
 
+void DatagramJoin::note_alone(const Line& line) {
+  auto host = hosts_alone_.find(line.log_host);
+  if (host == hosts_alone_.end()) {
+    if (hosts_alone_.size() >= max_hosts) hosts_alone_.clear();
+    host = hosts_alone_.emplace(line.log_host, LinesAlone()).first;
+  }
+  LinesAlone& alone = host->second;
+  if (alone.lines == 0) alone = {0, pairs_, datagrams_alone_};
+  ++alone.lines;
+}
+
+// Whether datagrams come, but none for the lines of LOG_HOST.
+bool DatagramJoin::sends_elsewhere(std::string_view log_host) const {
+  const auto host = hosts_alone_.find(log_host);
+  if (host == hosts_alone_.end()) return false;
+  const LinesAlone& alone = host->second;
+  return alone.lines >= max_lines_alone && pairs_ - alone.pairs >= enough_pairs &&
+         (datagrams_alone_ - alone.datagrams) * share_of_lost <= alone.lines;
+}
+
 // Pids are no longer compared: what waits finds each other in its order.
 void DatagramJoin::pair_waiting() {
   for (auto next = lines_.lower_bound(line_cursor_); next != lines_.end();) {
     const auto line = next++;
-    if (line->second.facts || line->second.is_told || line->second.is_unsent) continue;
+    if (line->second.has_datagram() || line->second.is_unsent) continue;
     if (const auto datagram = find_near(line->second); datagram != datagrams_.end())
       pair(line, datagram);
   }
@@ -281,6 +308,17 @@ DatagramJoin::Datagrams::iterator DatagramJoin::find_hash(std::uint64_t hash, bo
   const auto found = std::find_if(first_waiting, datagrams_.end(), is_it(false));
   if (found != datagrams_.end() || !counted_too) return found;
   return std::find_if(datagrams_.begin(), datagrams_.end(), is_it(true));
+}
+
+void DatagramJoin::forget(std::uint64_t datagram_hash) {
+  // The log of the one that counts alone may lag behind this one.
+  const auto found = find_hash(datagram_hash, !options_.counts_alone);
+  if (found != datagrams_.end()) erase(found);
+}
+
+void DatagramJoin::note_counted(std::uint64_t datagram_hash) {
+  const auto found = find_hash(datagram_hash, false);
+  if (found != datagrams_.end() && !found->second.is_counted) become_counted(found->second);
 }
 
 }  // namespace tlsrpt::milter

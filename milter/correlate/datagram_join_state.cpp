@@ -1,4 +1,5 @@
 #include <map>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -12,7 +13,7 @@ using policy::Outcome;
 using policy::PolicyType;
 
 // Raised whenever the layout below changes.
-constexpr std::uint64_t state_version = 5;
+constexpr std::uint64_t state_version = 6;
 // As DatagramParser has it.
 constexpr std::uint64_t max_sessions = 16;
 constexpr std::uint64_t max_texts = 4096;
@@ -47,17 +48,21 @@ PolicyType read_policy_type(StateReader& reader) {
 
 }  // namespace
 
-// Writes and reads the parts of a join's state. Each policy is written once.
+// Writes and reads the parts of a join's state. Each policy is written once, and so
+// is what several datagrams say.
 class DatagramJoin::StateOf {
  public:
   explicit StateOf(StateWriter* writer) : writer_(writer) {}
   StateOf(StateReader* reader, DatagramFactReader* policies)
       : reader_(reader), policies_(policies) {}
 
-  void write(const DatagramFacts& facts) {
-    writer_->text(facts.domain);
-    writer_->number(facts.sessions.size());
-    for (const DatagramSession& session : facts.sessions) {
+  void write(const SharedFacts& facts) {
+    const auto [known, is_new] = fact_numbers_.emplace(facts.get(), fact_numbers_.size() + 1);
+    writer_->number(is_new ? 0 : known->second);
+    if (!is_new) return;
+    writer_->text(facts->domain);
+    writer_->number(facts->sessions.size());
+    for (const DatagramSession& session : facts->sessions) {
       write(session.policy.get());
       write_outcome(*writer_, session.outcome);
       for (const std::string* text :
@@ -66,7 +71,9 @@ class DatagramJoin::StateOf {
     }
   }
 
-  DatagramFacts read_facts() {
+  SharedFacts read_facts() {
+    const std::uint64_t number = reader_->number();
+    if (number > 0 && number <= read_facts_.size()) return read_facts_[number - 1];
     DatagramFacts facts;
     facts.domain = reader_->text();
     for (std::uint64_t left = reader_->count(max_sessions); left > 0 && reader_->ok(); --left) {
@@ -78,7 +85,7 @@ class DatagramJoin::StateOf {
         *text = reader_->text();
     }
     if (facts.sessions.empty()) facts.sessions.emplace_back().policy = policies_->share({});
-    return facts;
+    return read_facts_.emplace_back(std::make_shared<const DatagramFacts>(std::move(facts)));
   }
 
   void write(const Line& line) {
@@ -91,9 +98,10 @@ class DatagramJoin::StateOf {
       writer_->text(*text);
     writer_->number(static_cast<std::uint64_t>(line.state));
     for (const bool flag :
-         {line.is_late, line.is_unsent, line.is_told, line.is_brief, line.facts.has_value()})
+         {line.is_late, line.is_unsent, line.is_told, line.is_brief, line.has_datagram()})
       writer_->flag(flag);
-    if (line.facts) write(*line.facts);
+    if (line.is_told) write_stamp(*writer_, line.told_at);
+    if (line.has_datagram()) write(line.facts);
     if (line.state == LineState::held) write(line.held->session);
   }
 
@@ -111,7 +119,9 @@ class DatagramJoin::StateOf {
     line.is_unsent = reader_->flag();
     line.is_told = reader_->flag();
     line.is_brief = reader_->flag();
-    if (reader_->flag()) line.facts = read_facts();
+    const bool has_datagram = reader_->flag() || line.is_told;
+    if (line.is_told) line.told_at = read_stamp(*reader_);
+    if (has_datagram) line.facts = read_facts();
     if (line.state == LineState::held) line.held = read_session();
     return line;
   }
@@ -195,6 +205,8 @@ class DatagramJoin::StateOf {
   DatagramFactReader* policies_ = nullptr;
   std::map<const SeenPolicy*, std::uint64_t> numbers_;
   std::vector<SharedPolicy> read_;
+  std::unordered_map<const DatagramFacts*, std::uint64_t> fact_numbers_;
+  std::vector<SharedFacts> read_facts_;
 };
 
 std::string DatagramJoin::state(policy::UtcSeconds alive) const {
@@ -279,7 +291,7 @@ policy::Status DatagramJoin::restore(std::string_view octets) {
     const std::uint64_t number = reader.number();
     Line line = part.read_line();
     if (!is_next(number)) break;
-    if (!line.facts && !line.is_told && !line.is_unsent) add(number, line);
+    if (!line.has_datagram() && !line.is_unsent) add(number, line);
     if (line.is_brief) brief_lines_.push_back(number);
     lines_.emplace_hint(lines_.end(), number, std::move(line));
   }

@@ -64,6 +64,9 @@ class SessionSink {
   virtual void count(const Session& session) = 0;
   // One session (or message) that is in no report. DOMAIN may be empty.
   virtual void ignore(policy::Ignored kind, policy::UtcSeconds at, std::string_view domain) = 0;
+  // One session that count() or ignore() was told, in this life or before: it is another one's.
+  virtual void take_back(const Session& /*session*/) {}
+  virtual void take_back(policy::Ignored /*kind*/, policy::UtcSeconds /*at*/) {}
   // A relevant line that fits nothing.
   virtual void not_understood(policy::UtcSeconds at, std::string_view line) = 0;
   // SERVICE of LOG_HOST logged an `established to` line.

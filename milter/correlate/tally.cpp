@@ -63,14 +63,14 @@ std::string_view Tally::relay_of(std::string_view log_host) const {
 }
 
 std::size_t Tally::row_for(const Session& session) {
-  if (session.counted == nullptr) return find_row(session);
+  if (session.counted == nullptr) return find_row(session, counted_);
   CountedRow& known = *session.counted;
   const policy::UtcDay day = policy::day_of(session.at);
-  if (known.batch != batch_ || known.day != day) known = {batch_, day, find_row(session)};
+  if (known.batch != batch_ || known.day != day) known = {batch_, day, find_row(session, counted_)};
   return known.row;
 }
 
-std::size_t Tally::find_row(const Session& session) {
+std::size_t Tally::find_row(const Session& session, Rows& rows) {
   // Whether plaintext looks like stripping may change with every handshake of its MX.
   const std::string_view reason =
       session.starttls_not_offered ? plaintext_reason(session) : session.reason;
@@ -83,11 +83,14 @@ std::size_t Tally::find_row(const Session& session) {
        {session.log_host, session.service, session.domain, session.mx_host, session.mx_ip, reason})
     key_.append(part).append(1, '\0');
   if (session.source != policy::Source::log) append_datagram_key(key_, session);
-  const auto found = rows_.find(std::string_view(key_));
-  if (found != rows_.end()) return found->second;
-  rows_.emplace(key_, facts_.size());
-  facts_.push_back(make_row(session, reason));
-  return facts_.size() - 1;
+  const auto found = rows.by_key.find(std::string_view(key_));
+  if (found != rows.by_key.end()) return found->second;
+  const std::size_t row = rows.facts.size();
+  rows.by_key.emplace(key_, row);
+  rows.facts.push_back(make_row(session, reason));
+  if (&rows == &counted_ && !session.record.empty())
+    seen_records_[{policy::day_of(session.at), std::string(session.domain)}] = session.record;
+  return row;
 }
 
 policy::Fact Tally::make_row(const Session& session, std::string_view reason) {
@@ -119,7 +122,6 @@ policy::Fact Tally::make_row(const Session& session, std::string_view reason) {
                                    : session.domain;
   }
   if (keeps_minute(session)) row.minute = minute_of_day(session.at);
-  if (!session.record.empty()) seen_records_[{row.day, row.domain}] = session.record;
   return row;
 }
 
@@ -151,7 +153,7 @@ void Tally::remember_handshake(const Session& session) {
 }
 
 void Tally::count(const Session& session) {
-  policy::Fact& row = facts_[row_for(session)];
+  policy::Fact& row = counted_.facts[row_for(session)];
   row.sessions += session.sessions;
   row.messages += session.messages;
   if (session.handshake_completed) remember_handshake(session);
@@ -159,6 +161,17 @@ void Tally::count(const Session& session) {
 
 void Tally::ignore(policy::Ignored kind, policy::UtcSeconds at, std::string_view /*domain*/) {
   ++ignored_[{policy::day_of(at), kind}];
+}
+
+// The row may be of a batch before; what is of this one is added first.
+void Tally::take_back(const Session& session) {
+  policy::Fact& row = taken_back_.facts[find_row(session, taken_back_)];
+  row.sessions += session.sessions;
+  row.messages += session.messages;
+}
+
+void Tally::take_back(policy::Ignored kind, policy::UtcSeconds at) {
+  ++ignored_taken_back_[{policy::day_of(at), kind}];
 }
 
 void Tally::not_understood(policy::UtcSeconds at, std::string_view line) {
@@ -209,8 +222,9 @@ void Tally::forget_queue_ids(std::uint64_t ours, std::uint64_t doubtful, policy:
 
 reporter::Batch Tally::batch() const {
   reporter::Batch batch;
-  batch.facts = facts_;
+  batch.facts = counted_.facts;
   batch.ignored = ignored_;
+  batch.taken_back = {taken_back_.facts, ignored_taken_back_};
   batch.not_understood = not_understood_;
   batch.lost_datagrams = lost_datagrams_;
   batch.forgotten_queue_ids = forgotten_queue_ids_;
@@ -227,9 +241,10 @@ reporter::Batch Tally::batch() const {
 
 void Tally::clear() {
   ++batch_;
-  rows_.clear();
-  facts_.clear();
+  counted_ = {};
+  taken_back_ = {};
   ignored_.clear();
+  ignored_taken_back_.clear();
   not_understood_.clear();
   lost_datagrams_.clear();
   forgotten_queue_ids_.clear();

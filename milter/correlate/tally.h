@@ -35,6 +35,8 @@ class Tally final : public SessionSink {
 
   void count(const Session& session) override;
   void ignore(policy::Ignored kind, policy::UtcSeconds at, std::string_view domain) override;
+  void take_back(const Session& session) override;
+  void take_back(policy::Ignored kind, policy::UtcSeconds at) override;
   void not_understood(policy::UtcSeconds at, std::string_view line) override;
   void tls_logged(policy::UtcSeconds at, std::string_view log_host,
                   std::string_view service) override;
@@ -46,7 +48,7 @@ class Tally final : public SessionSink {
   void forget_queue_ids(std::uint64_t ours, std::uint64_t doubtful, policy::UtcSeconds at);
 
   // Distinct rows since the last clear().
-  std::size_t size() const { return rows_.size(); }
+  std::size_t size() const { return counted_.facts.size() + taken_back_.facts.size(); }
   // The counts since the last clear(), in the order in which the rows came; the caller fills in
   // relay, source and state.
   reporter::Batch batch() const;
@@ -63,7 +65,13 @@ class Tally final : public SessionSink {
   };
 
   std::size_t row_for(const Session& session);
-  std::size_t find_row(const Session& session);
+  // Distinct facts, by what tells them apart.
+  struct Rows {
+    std::unordered_map<std::string, std::size_t, policy::TextHash, std::equal_to<>> by_key;
+    std::vector<policy::Fact> facts;
+  };
+
+  std::size_t find_row(const Session& session, Rows& rows);
   policy::Fact make_row(const Session& session, std::string_view reason);
   std::string_view plaintext_reason(const Session& session);
   void remember_handshake(const Session& session);
@@ -75,11 +83,11 @@ class Tally final : public SessionSink {
   std::optional<policy::Error> error_;
 
   std::string key_;  // Reused.
-  std::unordered_map<std::string, std::size_t, policy::TextHash, std::equal_to<>>
-      rows_;  // Into facts_.
-  std::vector<policy::Fact> facts_;
+  Rows counted_;
+  Rows taken_back_;
   std::uint64_t batch_ = 1;  // Number of this one: that of CountedRow.
   std::map<std::pair<policy::UtcDay, policy::Ignored>, std::uint64_t> ignored_;
+  std::map<std::pair<policy::UtcDay, policy::Ignored>, std::uint64_t> ignored_taken_back_;
   std::vector<reporter::NotUnderstood> not_understood_;
   std::map<std::pair<policy::UtcDay, policy::DatagramLoss>, reporter::LostDatagrams>
       lost_datagrams_;

@@ -48,6 +48,9 @@ struct DatagramFacts {
   std::vector<DatagramSession> sessions;  // One for each policy; never empty.
 };
 
+// Shared by all datagrams that say the same, of one reader.
+using SharedFacts = std::shared_ptr<const DatagramFacts>;
+
 // Makes facts of datagrams. One thread.
 class DatagramFactReader {
  public:

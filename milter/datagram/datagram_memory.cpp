@@ -10,36 +10,34 @@ constexpr std::size_t max_numbers = 50000;
 
 }  // namespace
 
-const DatagramFacts* DatagramMemory::find(const ReceivedDatagram& datagram) {
+SharedFacts DatagramMemory::find(const ReceivedDatagram& datagram) {
   if (datagram.octets.size() > max_length) return nullptr;
   if (datagram.text != 0) {
     if (const auto known = by_text_.find(datagram.text); known != by_text_.end())
       return known->second;
   }
   const auto found = known_.find(datagram.octets);
-  return found == known_.end() ? nullptr : &note_number(datagram, found->second);
+  return found == known_.end() ? nullptr : note_number(datagram, found->second);
 }
 
-const DatagramFacts& DatagramMemory::keep(const ReceivedDatagram& datagram, DatagramFacts facts) {
+SharedFacts DatagramMemory::keep(const ReceivedDatagram& datagram, DatagramFacts facts) {
   const std::string_view octets = datagram.octets;
-  if (octets.size() > max_length) {
-    unremembered_ = std::move(facts);
-    return unremembered_;
-  }
+  auto shared = std::make_shared<const DatagramFacts>(std::move(facts));
+  if (octets.size() > max_length) return shared;
   if (octets_ + octets.size() > max_octets) {
     known_.clear();
     by_text_.clear();
     octets_ = 0;
   }
   octets_ += octets.size();
-  return note_number(datagram, known_.emplace(octets, std::move(facts)).first->second);
+  return note_number(datagram, known_.emplace(octets, std::move(shared)).first->second);
 }
 
-const DatagramFacts& DatagramMemory::note_number(const ReceivedDatagram& datagram,
-                                                 const DatagramFacts& facts) {
+SharedFacts DatagramMemory::note_number(const ReceivedDatagram& datagram,
+                                        const SharedFacts& facts) {
   if (datagram.text == 0) return facts;
   if (by_text_.size() >= max_numbers) by_text_.clear();
-  by_text_.emplace(datagram.text, &facts);
+  by_text_.emplace(datagram.text, facts);
   return facts;
 }
 

@@ -23,18 +23,17 @@ class DatagramMemory {
   static constexpr std::size_t max_length = 4096;
   static constexpr std::size_t max_octets = 4UL * 1024 * 1024;
 
-  // What DATAGRAM says; null: that is not remembered. Valid until the next keep().
-  const DatagramFacts* find(const ReceivedDatagram& datagram);
-  // Remembers that DATAGRAM, which find() does not know, says FACTS. Valid until the next call.
-  const DatagramFacts& keep(const ReceivedDatagram& datagram, DatagramFacts facts);
+  // What DATAGRAM says; null: that is not remembered.
+  SharedFacts find(const ReceivedDatagram& datagram);
+  // Remembers that DATAGRAM, which find() does not know, says FACTS; returns them.
+  SharedFacts keep(const ReceivedDatagram& datagram, DatagramFacts facts);
 
  private:
-  const DatagramFacts& note_number(const ReceivedDatagram& datagram, const DatagramFacts& facts);
+  SharedFacts note_number(const ReceivedDatagram& datagram, const SharedFacts& facts);
 
-  std::unordered_map<std::string, DatagramFacts, policy::TextHash, std::equal_to<>> known_;
-  std::size_t octets_ = 0;                                           // Of all of them.
-  std::unordered_map<std::uint64_t, const DatagramFacts*> by_text_;  // Into known_.
-  DatagramFacts unremembered_;  // The last one that was too long.
+  std::unordered_map<std::string, SharedFacts, policy::TextHash, std::equal_to<>> known_;
+  std::size_t octets_ = 0;                                  // Of all of them.
+  std::unordered_map<std::uint64_t, SharedFacts> by_text_;  // Of known_.
 };
 
 }  // namespace tlsrpt::milter

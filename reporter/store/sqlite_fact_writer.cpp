@@ -39,12 +39,22 @@ Status check(const Fact& fact) {
   return Unit{};
 }
 
-void bind_key(SqliteStatement& statement, const std::array<std::int64_t, 15>& key,
-              const Fact& fact) {
+// Returns the number of parameters.
+int bind_key(SqliteStatement& statement, const std::array<std::int64_t, 15>& key) {
   int index = 0;
   for (const std::int64_t part : key) statement.bind(++index, part);
+  return index;
+}
+
+void bind_row(SqliteStatement& statement, const std::array<std::int64_t, 15>& key,
+              const Fact& fact) {
+  int index = bind_key(statement, key);
   statement.bind(++index, static_cast<std::int64_t>(fact.sessions));
   statement.bind(++index, static_cast<std::int64_t>(fact.messages));
+}
+
+bool is_usable(const std::string& domain) {
+  return !domain.empty() && domain.size() <= SqliteTexts::max_text && policy::is_utf8(domain);
 }
 
 }  // namespace
@@ -69,8 +79,7 @@ Status SqliteFactWriter::add(const Fact& fact, IgnoredCounts& refused) {
 // The entry of FACT's (day, domain), made where there was none; null where FACT was refused.
 Result<SqliteFactWriter::DomainDay*> SqliteFactWriter::domain_day(const Fact& fact,
                                                                   IgnoredCounts& refused) {
-  if (fact.domain.empty() || fact.domain.size() > SqliteTexts::max_text ||
-      !policy::is_utf8(fact.domain)) {
+  if (!is_usable(fact.domain)) {
     refused[{fact.day, Ignored::invalid_domain}] += fact.sessions;
     return nullptr;
   }
@@ -322,7 +331,7 @@ Result<bool> SqliteFactWriter::update(const Fact& fact) {
   if (!*key) return false;
   Result<SqliteUse> statement = database_.use(sql::add_to_fact);
   if (!statement.ok()) return std::move(statement).error();
-  bind_key(**statement, **key, fact);
+  bind_row(**statement, **key, fact);
   Status done = (*statement)->run();
   if (!done.ok()) return std::move(done).error();
   return database_.changes() > 0;
@@ -333,7 +342,7 @@ Status SqliteFactWriter::insert(const Fact& fact, DomainDay& entry) {
   if (!key.ok()) return std::move(key).error();
   Result<SqliteUse> statement = database_.use(sql::add_fact);
   if (!statement.ok()) return std::move(statement).error();
-  bind_key(**statement, *key, fact);
+  bind_row(**statement, *key, fact);
   Status done = (*statement)->run();
   if (!done.ok()) return done;
   *entry.rows += 1;
@@ -341,6 +350,77 @@ Status SqliteFactWriter::insert(const Fact& fact, DomainDay& entry) {
   if (std::find(entry.policies.begin(), entry.policies.end(), policy) == entry.policies.end()) {
     entry.policies.push_back(policy);
   }
+  return Unit{};
+}
+
+Status SqliteFactWriter::take_back(const Fact& fact, IgnoredCounts& refused) {
+  Status good = check(fact);
+  if (!good.ok()) return good;
+  if (!is_usable(fact.domain)) {
+    refused[{fact.day, Ignored::invalid_domain}] += fact.sessions;
+    return Unit{};
+  }
+  const Result<std::optional<std::int64_t>> domain = find_text(fact.domain, domain_column);
+  if (!domain.ok()) return domain.error();
+  const DomainDayKey key{number_of(fact.day), domain->value_or(SqliteTexts::empty)};
+  const Result<DomainDay*> entry = load(key);
+  if (!entry.ok()) return entry.error();
+  if (*entry == nullptr) {
+    refused[{fact.day, Ignored::over_limit}] += fact.sessions;
+    return Unit{};
+  }
+  Fact left = fact;
+  for (const policy::AppliedPolicy& policy :
+       {fact.policy, without_strings(fact.policy), of_type_only(fact.policy, fact.domain)}) {
+    left.policy = policy;
+    for (int step = 0; step <= static_cast<int>(last_folding); ++step) {
+      Fact candidate = folded(left, static_cast<Folding>(step));
+      const Result<bool> done = take_from_row(candidate);
+      if (!done.ok()) return done.error();
+      left.sessions = candidate.sessions;
+      left.messages = candidate.messages;
+      if (*done) return forget_empty_rows(key);
+    }
+  }
+  return forget_empty_rows(key);
+}
+
+Result<bool> SqliteFactWriter::take_from_row(Fact& fact) {
+  const Result<std::optional<Key>> key = find_key(fact);
+  if (!key.ok()) return key.error();
+  if (!*key) return false;
+  std::uint64_t sessions = 0;
+  {
+    Result<SqliteUse> query = database_.use(sql::sessions_of_fact);
+    if (!query.ok()) return std::move(query).error();
+    bind_key(**query, **key);
+    const Result<bool> found = (*query)->step();
+    if (!found.ok()) return found.error();
+    if (!*found) return false;
+    SqliteRow row(**query);
+    sessions = static_cast<std::uint64_t>(row.integer("sessions", 0));
+    Status good = row.check("facts of " + fact.domain);
+    if (!good.ok()) return std::move(good).error();
+  }
+  Result<SqliteUse> statement = database_.use(sql::take_from_fact);
+  if (!statement.ok()) return std::move(statement).error();
+  bind_row(**statement, **key, fact);
+  Status done = (*statement)->run();
+  if (!done.ok()) return std::move(done).error();
+  fact.sessions -= std::min(fact.sessions, sessions);
+  fact.messages = 0;
+  return fact.sessions == 0;
+}
+
+// Nothing is left in some rows of KEY, maybe in all.
+Status SqliteFactWriter::forget_empty_rows(const DomainDayKey& key) {
+  for (const std::string_view each : {sql::delete_empty_facts, sql::close_empty_domain_day}) {
+    Result<SqliteUse> statement = database_.use(each);
+    if (!statement.ok()) return std::move(statement).error();
+    Status done = (*statement)->bind(1, key.day).bind(2, key.domain).run();
+    if (!done.ok()) return done;
+  }
+  domain_days_.erase(key);
   return Unit{};
 }
 

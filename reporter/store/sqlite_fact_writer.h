@@ -35,6 +35,10 @@ class SqliteFactWriter {
   // Adds FACT's counts to its row of revision 0. Sessions that have no row (too many domains, no
   // usable domain) are added to REFUSED instead. REQUIRES: a transaction.
   policy::Status add(const policy::Fact& fact, IgnoredCounts& refused);
+  // Takes FACT's counts from its row of revision 0 again, or from that which it was folded to.
+  // Where add() would have refused FACT, they are added to REFUSED. No row: nothing is done, as a
+  // report holds it. REQUIRES: a transaction.
+  policy::Status take_back(const policy::Fact& fact, IgnoredCounts& refused);
   // Keeps RECORD as what Postfix saw last of (DAY, DOMAIN), where that has facts.
   policy::Status set_seen_record(policy::UtcDay day, std::string_view domain,
                                  std::string_view record);
@@ -89,6 +93,9 @@ class SqliteFactWriter {
   policy::Result<Key> intern_key(const policy::Fact& fact);
   // Whether there was a row to add FACT's counts to.
   policy::Result<bool> update(const policy::Fact& fact);
+  // Takes what FACT's row has of its counts from both; whether nothing is left in FACT.
+  policy::Result<bool> take_from_row(policy::Fact& fact);
+  policy::Status forget_empty_rows(const DomainDayKey& key);
   policy::Status insert(const policy::Fact& fact, DomainDay& entry);
 
   SqliteDatabase& database_;

@@ -23,6 +23,23 @@ inline constexpr std::string_view add_to_fact =
     "WHERE day = ?1 AND domain = ?2 AND revision = ?3 AND mx_host = ?4 AND mx_ip = ?5 "
     "AND outcome = ?6 AND helo = ?7 AND policy = ?8 AND service = ?9 AND relay = ?10 "
     "AND sending_ip = ?11 AND source = ?12 AND reason = ?13 AND epoch = ?14 AND minute = ?15";
+inline constexpr std::string_view sessions_of_fact =
+    "SELECT sessions FROM fact "
+    "WHERE day = ?1 AND domain = ?2 AND revision = ?3 AND mx_host = ?4 AND mx_ip = ?5 "
+    "AND outcome = ?6 AND helo = ?7 AND policy = ?8 AND service = ?9 AND relay = ?10 "
+    "AND sending_ip = ?11 AND source = ?12 AND reason = ?13 AND epoch = ?14 AND minute = ?15";
+inline constexpr std::string_view take_from_fact =
+    "UPDATE fact SET sessions = max(sessions - ?16, 0), messages = max(messages - ?17, 0) "
+    "WHERE day = ?1 AND domain = ?2 AND revision = ?3 AND mx_host = ?4 AND mx_ip = ?5 "
+    "AND outcome = ?6 AND helo = ?7 AND policy = ?8 AND service = ?9 AND relay = ?10 "
+    "AND sending_ip = ?11 AND source = ?12 AND reason = ?13 AND epoch = ?14 AND minute = ?15";
+inline constexpr std::string_view delete_empty_facts =
+    "DELETE FROM fact WHERE day = ?1 AND domain = ?2 AND revision = 0 "
+    "AND sessions = 0 AND messages = 0";
+inline constexpr std::string_view close_empty_domain_day =
+    "UPDATE domain_day SET open = 0 WHERE day = ?1 AND domain = ?2 AND NOT EXISTS "
+    "(SELECT 1 FROM fact AS f WHERE f.day = ?1 AND f.domain = ?2 AND f.revision = 0 "
+    "AND f.sessions > 0)";
 inline constexpr std::string_view add_fact =
     "INSERT INTO fact (day, domain, revision, mx_host, mx_ip, outcome, helo, policy, service, "
     "relay, sending_ip, source, reason, epoch, minute, sessions, messages) "
@@ -47,6 +64,8 @@ inline constexpr std::string_view set_day_domains =
 inline constexpr std::string_view add_ignored =
     "INSERT INTO ignored (day, kind, sessions) VALUES (?1, ?2, ?3) "
     "ON CONFLICT (day, kind) DO UPDATE SET sessions = sessions + ?3";
+inline constexpr std::string_view take_from_ignored =
+    "UPDATE ignored SET sessions = max(sessions - ?3, 0) WHERE day = ?1 AND kind = ?2";
 inline constexpr std::string_view add_lost_datagrams =
     "INSERT INTO lost_datagram (day, kind, count, last) VALUES (?1, ?2, ?3, ?4) "
     "ON CONFLICT (day, kind) DO UPDATE SET count = count + ?3, last = max(last, ?4)";

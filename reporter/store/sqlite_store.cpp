@@ -99,21 +99,14 @@ Status SqliteStore::write(const Batch& batch) {
     Status done = facts_.add(fact, ignored);
     if (!done.ok()) return done;
   }
-  for (const auto& [key, sessions] : ignored) {
-    if (sessions == 0) continue;
-    const auto& [day, kind] = key;
-    Status done = facts_.mention(day);
-    if (!done.ok()) return done;
-    Result<SqliteUse> statement = database_.use(sql::add_ignored);
-    if (!statement.ok()) return std::move(statement).error();
-    done = (*statement)
-               ->bind(1, number_of(day))
-               .bind(2, static_cast<std::int64_t>(kind))
-               .bind(3, static_cast<std::int64_t>(sessions))
-               .run();
+  SqliteFactWriter::IgnoredCounts not_ignored = batch.taken_back.ignored;
+  for (const policy::Fact& fact : batch.taken_back.facts) {
+    Status done = facts_.take_back(fact, not_ignored);
     if (!done.ok()) return done;
   }
-  Status done = write_lost(batch);
+  Status done = write_ignored(sql::add_ignored, ignored);
+  if (done.ok()) done = write_ignored(sql::take_from_ignored, not_ignored);
+  if (done.ok()) done = write_lost(batch);
   if (done.ok()) done = write_seen(batch);
   if (done.ok()) done = facts_.finish();
   if (!done.ok()) return done;
@@ -128,6 +121,26 @@ Status SqliteStore::write(const Batch& batch) {
       .bind_blob(5, batch.state.position)
       .bind_blob(6, batch.state.pending)
       .run();
+}
+
+// STATEMENT adds COUNTS or takes them back.
+Status SqliteStore::write_ignored(std::string_view statement,
+                                  const SqliteFactWriter::IgnoredCounts& counts) {
+  for (const auto& [key, sessions] : counts) {
+    if (sessions == 0) continue;
+    const auto& [day, kind] = key;
+    Status done = facts_.mention(day);
+    if (!done.ok()) return done;
+    Result<SqliteUse> write = database_.use(statement);
+    if (!write.ok()) return std::move(write).error();
+    done = (*write)
+               ->bind(1, number_of(day))
+               .bind(2, static_cast<std::int64_t>(kind))
+               .bind(3, static_cast<std::int64_t>(sessions))
+               .run();
+    if (!done.ok()) return done;
+  }
+  return Unit{};
 }
 
 Status SqliteStore::write_lost(const Batch& batch) {

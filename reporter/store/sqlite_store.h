@@ -115,6 +115,8 @@ class SqliteStore final : public Store {
 
  private:
   policy::Status write(const Batch& batch);
+  policy::Status write_ignored(std::string_view statement,
+                               const SqliteFactWriter::IgnoredCounts& counts);
   policy::Status write_lost(const Batch& batch);
   policy::Status write_seen(const Batch& batch);
   policy::Status write_handshake(const Batch::MxHandshake& handshake);

@@ -60,6 +60,13 @@ struct Batch {
   // there are too many depends on that order, and on nothing else.
   std::vector<policy::Fact> facts;
   std::map<std::pair<policy::UtcDay, policy::Ignored>, std::uint64_t> ignored;
+  // Counts to take away again, of this batch or of one before; no more than there are. Of a fact it
+  // is looked for where it may have been folded to. What a report holds by now stays in it.
+  struct TakenBack {
+    std::vector<policy::Fact> facts;
+    std::map<std::pair<policy::UtcDay, policy::Ignored>, std::uint64_t> ignored;
+  };
+  TakenBack taken_back;
   std::vector<NotUnderstood> not_understood;  // The store keeps the first 20 a day.
   std::map<std::pair<policy::UtcDay, policy::DatagramLoss>, LostDatagrams> lost_datagrams;
   std::map<policy::UtcDay, ForgottenQueueIds> forgotten_queue_ids;

@@ -273,6 +273,83 @@ TEST(DatagramJoin, ReportMailIsCountedByNeither) {
   EXPECT_EQ(world.end(2000).sink.seen, (Seen{"ignored report-mail", "ignored report-mail"}));
 }
 
+// The datagrams of a report's two sessions, and of one more, were counted before their lines came.
+void count_report_alone(JoinWorld& world) {
+  world.datagram(0, 7, success_datagram("a.example"))
+      .datagram(0, 7, failure_datagram("a.example"))
+      .datagram(5, 8, success_datagram("a.example"))
+      .end(700);
+}
+
+void log_report(JoinWorld& world, int seconds) {
+  world.line(seconds, "postfix/cleanup[3]: 2667D10E: message-id=<tlsrpt.1.0.00ff@relay.example>");
+  log_session(world, seconds, 7, false);
+  log_session(world, seconds);
+  world.line(seconds, "postfix/qmgr[3]: 2667D10E: removed");
+}
+
+TEST(DatagramJoin, ALateLineOfAReportTakesBackWhatItsDatagramCounted) {
+  JoinWorld world;
+  count_report_alone(world);
+  EXPECT_EQ(world.sink.seen.size(), 3U);
+  ASSERT_TRUE(world.restart(1000));
+  log_report(world, 0);
+  log_session(world, 5, 8);
+  world.end(4000);
+  EXPECT_EQ(world.sorted(), (Seen{datagram_success, "ignored report-mail", "ignored report-mail"}));
+  EXPECT_EQ(world.sink.never_told, Seen());
+  EXPECT_EQ(world.sink.messages, 1U);
+}
+
+TEST(DatagramJoin, SoDoesOneWithTheStampOfTheEndOfALogThatStoodStill) {
+  JoinWorld world;
+  world.line(-60, "postfix/smtp[9]: noise")
+      .datagram(0, 7, success_datagram("a.example"))
+      .datagram(0, 7, failure_datagram("a.example"))
+      .end(700);
+  EXPECT_EQ(world.sink.seen.size(), 2U);
+  log_report(world, 1800);
+  EXPECT_TRUE(world.restart(1800));
+  world.end(4000);
+  EXPECT_EQ(world.sink.seen, (Seen{"ignored report-mail", "ignored report-mail"}));
+  EXPECT_EQ(world.sink.never_told, Seen());
+}
+
+TEST(DatagramJoin, WhatIsTakenBackIsOfTheDayOfItsDatagramWithAllItsPolicies) {
+  constexpr int day = 24 * 3600;
+  const std::string two_policies =
+      R"({"d":"a.example","policies":[{"policy-type":1,"policy-domain":"mx.a.example","t":0,)"
+      R"("f":0},{"policy-type":2,"t":0,"f":0}]})";
+  JoinWorld world;
+  world.datagram(day / 2, 7, two_policies).end(day);
+  EXPECT_EQ(world.sink.seen.size(), 2U);
+  log_report(world, day / 2 + 1);
+  world.end(2 * day);
+  EXPECT_EQ(world.sorted().front(), "ignored report-mail");
+  EXPECT_EQ(world.sorted().back(), "ignored report-mail");
+  EXPECT_EQ(world.sink.never_told, Seen());
+}
+
+TEST(DatagramJoin, ALateLineTellsThatASuccessWasAtAPrivateRelay) {
+  const auto at_relay = [](std::string text) {
+    const std::string address = "198.51.100.1";
+    return text.replace(text.find(address), address.size(), "10.1.2.3");
+  };
+  for (const bool success : {true, false}) {
+    JoinWorld world;
+    world.datagram(
+        0, 7,
+        success ? success_datagram("a.example") : failure_datagram("a.example", 204, "10.1.2.3"));
+    const Seen alone{success ? datagram_success : "ignored private-address"};
+    EXPECT_EQ(world.end(700).sink.seen, alone);
+    if (success) world.line(0, at_relay(established_line(7, "a.example")));
+    world.line(0, at_relay(tlsrpt_line(7, "a.example", success)))
+        .line(0, at_relay(delivery_line(7, "a.example", success)));
+    EXPECT_EQ(world.end(2000).sink.seen, Seen{"ignored private-address"});
+    EXPECT_EQ(world.sink.never_told, Seen());
+  }
+}
+
 TEST(DatagramJoin, FailureOfTlsproxyIsTheSessionOfSmtp) {
   JoinWorld world;
   world

@@ -21,7 +21,40 @@ class JoinedSink final : public SessionSink {
   void count(const Session& session) override {
     messages += session.messages;
     if (!session.record.empty()) records.emplace_back(session.record);
-    if (session.sessions == 0) return;
+    if (session.sessions > 0) seen.push_back(words(session));
+  }
+  void take_back(const Session& session) override { lose(words(session)); }
+  void ignore(policy::Ignored kind, policy::UtcSeconds /*at*/,
+              std::string_view /*domain*/) override {
+    seen.push_back(words(kind));
+  }
+  void take_back(policy::Ignored kind, policy::UtcSeconds /*at*/) override { lose(words(kind)); }
+  void not_understood(policy::UtcSeconds /*at*/, std::string_view /*line*/) override {}
+  void tls_logged(policy::UtcSeconds /*at*/, std::string_view /*log_host*/,
+                  std::string_view /*service*/) override {}
+  bool is_report_message(std::string_view message_id, policy::UtcSeconds /*at*/) override {
+    return message_id == "<tlsrpt.1.0.00ff@relay.example>";
+  }
+
+  // What was told and not taken back.
+  std::vector<std::string> seen;
+  std::vector<std::string> never_told;  // What was taken back.
+  std::vector<std::string> records;     // That Postfix saw, of each session that has one.
+  unsigned messages = 0;
+
+ private:
+  void lose(std::string words) {
+    const auto told = std::find(seen.begin(), seen.end(), words);
+    if (told == seen.end()) {
+      never_told.push_back(std::move(words));
+    } else {
+      seen.erase(told);
+    }
+  }
+  static std::string words(policy::Ignored kind) {
+    return "ignored " + std::string(policy::to_text(kind));
+  }
+  static std::string words(const Session& session) {
     std::string text = policy::to_text(policy::day_of(session.at)).substr(8) + " ";
     text.append(session.domain).append(" ").append(session.mx_host).append("[");
     text.append(session.mx_ip).append("] ");
@@ -39,22 +72,8 @@ class JoinedSink final : public SessionSink {
     }
     if (!session.helo.empty()) text.append(" helo=").append(session.helo);
     if (!session.sending_ip.empty()) text.append(" from=").append(session.sending_ip);
-    seen.push_back(std::move(text));
+    return text;
   }
-  void ignore(policy::Ignored kind, policy::UtcSeconds /*at*/,
-              std::string_view /*domain*/) override {
-    seen.push_back("ignored " + std::string(policy::to_text(kind)));
-  }
-  void not_understood(policy::UtcSeconds /*at*/, std::string_view /*line*/) override {}
-  void tls_logged(policy::UtcSeconds /*at*/, std::string_view /*log_host*/,
-                  std::string_view /*service*/) override {}
-  bool is_report_message(std::string_view message_id, policy::UtcSeconds /*at*/) override {
-    return message_id == "<tlsrpt.1.0.00ff@relay.example>";
-  }
-
-  std::vector<std::string> seen;
-  std::vector<std::string> records;  // That Postfix saw, of each session that has one.
-  unsigned messages = 0;
 };
 
 class JoinWorld {
@@ -78,7 +97,8 @@ class JoinWorld {
                       StampOf stamp = StampOf::sending) {
     const TlsrptDatagram* parsed = parser_.parse(json);
     if (parsed != nullptr)
-      join_->take(pid, join_start + std::chrono::seconds(seconds), join_->read(*parsed), stamp);
+      join_->take(pid, join_start + std::chrono::seconds(seconds),
+                  std::make_shared<const DatagramFacts>(join_->read(*parsed)), stamp);
     return *this;
   }
   JoinWorld& end(int seconds) {

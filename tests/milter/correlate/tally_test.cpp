@@ -44,6 +44,34 @@ class TallyTest : public testing::Test {
   std::unique_ptr<reporter::Store> store_;
 };
 
+TEST_F(TallyTest, WhatIsTakenBackIsTheSameRow) {
+  Tally tally = make_tally();
+  Session told = session(Outcome::success);
+  told.source = policy::Source::datagram;
+  const policy::AppliedPolicy applied{policy::PolicyType::sts, "a.example", {"mode: enforce"}, {}};
+  told.applied = &applied;
+  told.applied_number = 7;
+  told.record = "v=TLSRPTv1;";
+  tally.count(told);
+  const policy::Fact counted = tally.batch().facts.at(0);
+  tally.clear();
+  tally.take_back(told);
+  tally.take_back(told);
+  tally.take_back(policy::Ignored::relay, noon);
+  EXPECT_EQ(tally.size(), 1U);
+  const reporter::Batch batch = tally.batch();
+  EXPECT_TRUE(batch.facts.empty() && batch.ignored.empty() && batch.seen_records.empty());
+  ASSERT_EQ(batch.taken_back.facts.size(), 1U);
+  const policy::Fact& taken = batch.taken_back.facts[0];
+  EXPECT_EQ(taken.sessions, 2U);
+  EXPECT_EQ(taken.domain + taken.relay + taken.sending_ip,
+            counted.domain + counted.relay + counted.sending_ip);
+  EXPECT_TRUE(taken.policy == counted.policy && taken.source == counted.source);
+  EXPECT_EQ(batch.taken_back.ignored.at({policy::day_of(noon), policy::Ignored::relay}), 1U);
+  tally.clear();
+  EXPECT_TRUE(tally.batch().taken_back.facts.empty() && tally.batch().taken_back.ignored.empty());
+}
+
 TEST_F(TallyTest, EqualFactsAreOneRow) {
   Tally tally = make_tally();
   Session success = session(Outcome::success);

@@ -20,7 +20,7 @@ ReceivedDatagram received(std::string_view octets, std::uint64_t text = 0) {
 
 // The domain that MEMORY remembers; empty: nothing.
 std::string remembered(DatagramMemory& memory, const ReceivedDatagram& datagram) {
-  const DatagramFacts* facts = memory.find(datagram);
+  const SharedFacts facts = memory.find(datagram);
   return facts != nullptr ? facts->domain : "";
 }
 
@@ -28,8 +28,8 @@ TEST(DatagramMemoryTest, KnowsWhatIsTheSameOctetForOctet) {
   DatagramMemory memory;
   const std::string_view binary("on\0e", 4);
   EXPECT_EQ(memory.find(received("one")), nullptr);
-  EXPECT_EQ(memory.keep(received("one"), facts_of("a.example")).domain, "a.example");
-  EXPECT_EQ(memory.keep(received(binary), facts_of("b.example")).domain, "b.example");
+  EXPECT_EQ(memory.keep(received("one"), facts_of("a.example"))->domain, "a.example");
+  EXPECT_EQ(memory.keep(received(binary), facts_of("b.example"))->domain, "b.example");
   EXPECT_EQ(remembered(memory, received("one")), "a.example");
   EXPECT_EQ(remembered(memory, received(binary)), "b.example");
   EXPECT_EQ(memory.find(received("one ")), nullptr);
@@ -52,7 +52,7 @@ TEST(DatagramMemoryTest, KnowsATextByAnyNumberOfIts) {
 TEST(DatagramMemoryTest, ALongOneIsReadEachTime) {
   DatagramMemory memory;
   const std::string octets(DatagramMemory::max_length + 1, 'x');
-  EXPECT_EQ(memory.keep(received(octets, 1), facts_of("a.example")).domain, "a.example");
+  EXPECT_EQ(memory.keep(received(octets, 1), facts_of("a.example"))->domain, "a.example");
   EXPECT_EQ(memory.find(received(octets, 1)), nullptr);
 }
 

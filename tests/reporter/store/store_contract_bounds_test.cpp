@@ -190,6 +190,30 @@ TEST_P(StoreContractBounds, SessionsOfTooManyDomainsAreCountedOnly) {
   EXPECT_THAT(*second->ignored(day("2026-11-22")), ElementsAre(Pair(Ignored::over_limit, 10)));
 }
 
+TEST_P(StoreContractBounds, WhatWasFoldedIsTakenBackFromWhereItWent) {
+  StoreLimits limits;
+  limits.max_facts = 40;
+  limits.max_domains = 5;
+  const auto some_facts = [](unsigned seed, std::size_t count) {
+    std::vector<Fact> facts = random_facts(seed, count);
+    std::erase_if(facts, [](const Fact& fact) { return fact.minute >= 0 || fact.sessions == 0; });
+    for (Fact& fact : facts) fact.messages = 0;
+    return facts;
+  };
+  const std::vector<Fact> facts = some_facts(3, 900);
+  const auto store = open(StoreAccess::collector, limits);
+  commit_in_batches(*store, facts, 100);
+  const std::vector<std::string> before = everything(*store);
+  reporter::Batch more = batch_of(some_facts(4, 50));
+  more.taken_back.facts = more.facts;
+  ASSERT_EQ(message_of(store->commit(more)), "ok");
+  EXPECT_EQ(everything(*store), before);
+  reporter::Batch all = batch_of({});
+  all.taken_back.facts = facts;
+  ASSERT_EQ(message_of(store->commit(all)), "ok");
+  EXPECT_THAT(everything(*store), ElementsAre("over-limit 0"));
+}
+
 TEST_P(StoreContractBounds, RowsDoNotDependOnBatchBordersAndCountsAreExact) {
   StoreLimits limits;
   limits.max_facts = 40;

@@ -161,6 +161,48 @@ TEST_P(StoreContract, IgnoredCountsAddUpPerDayAndKind) {
   EXPECT_THAT(*store->days(), ElementsAre(today, today + std::chrono::days(1)));
 }
 
+TEST_P(StoreContract, WhatIsTakenBackIsGoneWithItsRowAndItsDay) {
+  const auto store = open(StoreAccess::reporter);
+  const policy::UtcDay today = day("2026-11-22");
+  Fact three = sample_fact("a.example");
+  three.sessions = 3;
+  three.messages = 0;
+  Fact other = failed(three, Outcome::validation_failure, "");
+  Batch counted = batch_of({three, other});
+  counted.ignored = {{{today, Ignored::relay}, 2}};
+  ASSERT_TRUE(store->commit(counted).ok());
+  const auto take_back = [&](const Fact& fact, std::uint64_t sessions) {
+    Batch batch = batch_of({});
+    batch.taken_back.facts = {fact};
+    batch.taken_back.facts[0].sessions = sessions;
+    batch.taken_back.ignored = {{{today, Ignored::relay}, sessions}};
+    ASSERT_EQ(message_of(store->commit(batch)), "ok");
+  };
+  take_back(three, 1);
+  EXPECT_EQ((*store->facts(today, "a.example", std::nullopt)).at(0).sessions, 2U);
+  EXPECT_THAT(*store->ignored(today), ElementsAre(Pair(Ignored::relay, 1)));
+  // No more than there are.
+  take_back(three, 5);
+  const auto left = *store->facts(today, "a.example", std::nullopt);
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].sessions, 3U);
+  EXPECT_THAT(*store->ignored(today), ElementsAre(Pair(Ignored::relay, 0)));
+  const auto tomorrow = today + std::chrono::days(1);
+  EXPECT_EQ(*store->open_domains(tomorrow), 1U);
+  take_back(other, 3);
+  EXPECT_THAT(facts(*store, "a.example"), IsEmpty());
+  EXPECT_EQ(*store->open_domains(tomorrow), 0U);
+  take_back(other, 3);
+  take_back(sample_fact("never.example"), 3);
+  // What comes of one batch is added first.
+  Batch both = batch_of({three});
+  both.taken_back.facts = {three};
+  both.taken_back.facts[0].sessions = 1;
+  ASSERT_TRUE(store->commit(both).ok());
+  EXPECT_EQ((*store->facts(today, "a.example", std::nullopt)).at(0).sessions, 2U);
+  EXPECT_EQ(*store->open_domains(tomorrow), 1U);
+}
+
 TEST_P(StoreContract, LostDatagramsAddUpPerDayAndReason) {
   const auto store = open(StoreAccess::collector);
   const policy::UtcDay today = day("2026-11-22");
