@@ -330,7 +330,7 @@ void DatagramJoin::move_to(policy::UtcSeconds now) {
   for (auto next = datagrams_.lower_bound(datagram_cursor_); next != datagrams_.end();) {
     const auto datagram = next++;
     if (!is_over(datagram->second.at + grace)) break;
-    if (now_ <= end_of_drain() && datagram->second.at >= gap_begin_ - line_lag) break;
+    if (now_ <= end_of_drain() + grace && datagram->second.at >= gap_begin_ - line_lag) break;
     datagram_cursor_ = datagram->first + 1;
     expire_datagram(datagram);
   }

@@ -2,6 +2,7 @@
 // sources"): each session counts once.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <map>
 #include <random>
 
@@ -514,6 +515,43 @@ TEST(DatagramJoinPairs, WhatASecondLogDoesNotCountTheFirstDoes) {
   for (const std::uint64_t hash : counted) late.join().note_counted(hash);
   for (int i = 0; i < same; ++i) log_session(late, 0);
   EXPECT_EQ(late.end(2000).sink.seen.size(), 0U);
+}
+
+// What COLLECTOR has told since the last call, to OTHER.
+void tell(JoinWorld& collector, JoinWorld& other) {
+  for (const std::uint64_t paired : collector.join().take_paired()) other.join().forget(paired);
+  for (const std::uint64_t counted : collector.join().take_counted())
+    other.join().note_counted(counted);
+}
+
+TEST(DatagramJoinPairs, TwoLogsThatStoodStillAreAsExactAsOne) {
+  JoinWorld first({true, true, true, false, "relay1"});
+  JoinWorld second({true, true, false, false, "relay1"});
+  const std::array<JoinWorld*, 2> logs{&first, &second};
+  constexpr int begin = 600;
+  constexpr int end = begin + hour;
+  constexpr int all = end + 1200;
+  const auto log = [&](int session, int at) {
+    log_session(*logs.at(static_cast<std::size_t>(session) % 2), at, 7 + session % 4);
+  };
+  for (int now = 0; now < all; ++now) {
+    for (JoinWorld* each : logs) each->datagram(now, 7 + now % 4, success_datagram("a.example"));
+    if (now < begin || now >= end) log(now, now);
+    // All that had to wait gets the stamps of the end, within a minute.
+    for (int late = begin; now == end && late < end; ++late) log(late, end + (late - begin) / 60);
+    for (JoinWorld* each : logs) {
+      each->end(now);
+      tell(*each, *logs.at(each == &first ? 1 : 0));
+    }
+  }
+  for (JoinWorld* each : logs) tell(each->end(all + hour), *logs.at(each == &first ? 1 : 0));
+  Sources found = by_source(first);
+  for (const auto& [source, sessions] : by_source(second)) found[source] += sessions;
+  // All but those of the last ten minutes, and one more, were counted before.
+  EXPECT_EQ(found["both"] + found["datagram"], all);
+  EXPECT_EQ(found["log"], 0);
+  EXPECT_NEAR(found["datagram"], hour - 660, 10);
+  EXPECT_EQ(first.sink.messages + second.sink.messages, static_cast<unsigned>(all));
 }
 
 }  // namespace
