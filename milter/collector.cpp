@@ -37,7 +37,7 @@ std::string to_octets(const PendingState& pending) {
   writer.text(pending.join);
   for (const auto& at : {pending.counted_until, pending.newest_line}) {
     writer.flag(at.has_value());
-    if (at) writer.number(static_cast<std::uint64_t>(policy::unix_seconds(*at)));
+    if (at) writer.instant(*at);
   }
   writer.number(pending.beside.size());
   for (const std::string& source : pending.beside) writer.text(source);
@@ -57,7 +57,7 @@ policy::Result<PendingState> parse_pending(std::string_view octets) {
     pending.join = reader.text();
     for (auto* at : {&pending.counted_until, &pending.newest_line}) {
       if (!reader.ok() || reader.at_end() || !reader.flag()) continue;
-      *at = policy::from_unix_seconds(static_cast<std::int64_t>(reader.number()));
+      *at = reader.instant();
     }
   }
   if (reader.ok() && !reader.at_end()) {

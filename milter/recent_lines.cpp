@@ -19,8 +19,6 @@ constexpr std::chrono::hours clocks_apart{1};
 constexpr std::size_t message_max = 256;
 // In the state it takes eight octets then.
 constexpr std::uint64_t mark_mask = (1ULL << 56U) - 1;
-// No stamp of a log is later, and sums with it fit, be the state damaged.
-constexpr std::uint64_t instant_max = 1ULL << 40U;
 
 }  // namespace
 
@@ -95,24 +93,20 @@ void RecentLines::remove(const RecentLines& others) {
 
 void RecentLines::write(StateWriter& writer) const {
   writer.flag(gone_until_.has_value());
-  if (gone_until_) writer.number(static_cast<std::uint64_t>(policy::unix_seconds(*gone_until_)));
+  if (gone_until_) writer.instant(*gone_until_);
   writer.number(lines_.size());
   for (const Line& line : lines_) {
-    writer.number(static_cast<std::uint64_t>(policy::unix_seconds(line.at)));
+    writer.instant(line.at);
     writer.number(line.mark);
   }
 }
 
 void RecentLines::read(StateReader& reader) {
-  const auto instant = [&reader] {
-    return policy::from_unix_seconds(
-        static_cast<std::int64_t>(std::min(reader.number(), instant_max)));
-  };
   gone_until_.reset();
   lines_.clear();
-  if (reader.flag()) gone_until_ = instant();
+  if (reader.flag()) gone_until_ = reader.instant();
   for (std::uint64_t left = reader.count(max_lines); left > 0 && reader.ok(); --left) {
-    const policy::UtcSeconds at = instant();
+    const policy::UtcSeconds at = reader.instant();
     keep({at, reader.number()});
   }
 }

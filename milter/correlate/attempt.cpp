@@ -123,14 +123,6 @@ void read_peer(StateReader& reader, Peer& peer) {
   peer.port = static_cast<std::uint16_t>(reader.number());
 }
 
-policy::UtcSeconds read_stamp(StateReader& reader) {
-  return policy::from_unix_seconds(static_cast<std::int64_t>(reader.number()));
-}
-
-void write_stamp(StateWriter& writer, policy::UtcSeconds at) {
-  writer.number(static_cast<std::uint64_t>(policy::unix_seconds(at)));
-}
-
 }  // namespace
 
 Verdict verdict_of(const Attempt& attempt) {
@@ -142,7 +134,7 @@ Verdict verdict_of(const Attempt& attempt) {
 
 void PeerNote::write(StateWriter& writer) const {
   write_peer(writer, peer);
-  write_stamp(writer, at);
+  writer.instant(at);
   writer.flag(has_verify);
   write_verify(writer, verify);
   writer.flag(is_resumed);
@@ -157,7 +149,7 @@ void PeerNote::write(StateWriter& writer) const {
 
 void PeerNote::read(StateReader& reader) {
   read_peer(reader, peer);
-  at = read_stamp(reader);
+  at = reader.instant();
   has_verify = reader.flag();
   verify = read_verify(reader);
   is_resumed = reader.flag();
@@ -173,7 +165,7 @@ void PeerNote::read(StateReader& reader) {
 void Attempt::write(StateWriter& writer) const {
   writer.number(static_cast<std::uint64_t>(kind));
   write_peer(writer, peer);
-  write_stamp(writer, at);
+  writer.instant(at);
   writer.number(static_cast<std::uint64_t>(level));
   note.write(writer);
   writer.flag(resumed.has_value());
@@ -195,7 +187,7 @@ void Attempt::write(StateWriter& writer) const {
 void Attempt::read(StateReader& reader) {
   kind = reader.enumeration(AttemptKind::reported);
   read_peer(reader, peer);
-  at = read_stamp(reader);
+  at = reader.instant();
   level = reader.enumeration(TlsLevel::verified);
   note.read(reader);
   if (reader.flag()) resumed = read_verify(reader);

@@ -15,7 +15,7 @@ constexpr std::uint64_t max_entries = 4096;
 std::string Correlator::state() const {
   StateWriter writer;
   writer.number(state_version);
-  writer.number(static_cast<std::uint64_t>(policy::unix_seconds(next_sweep_)));
+  writer.instant(next_sweep_);
   writer.number(processes_.size());
   for (const SmtpProcess& process : processes_) process.write(writer);
   queue_ids_.write(writer);
@@ -28,7 +28,7 @@ std::string Correlator::state() const {
   writer.number(tls_logged_.size());
   for (const auto& [key, at] : tls_logged_) {
     writer.text(key);
-    writer.number(static_cast<std::uint64_t>(policy::unix_seconds(at)));
+    writer.instant(at);
   }
   return writer.take();
 }
@@ -54,7 +54,7 @@ policy::Status Correlator::restore(std::string_view octets) {
   StateReader reader(octets);
   if (reader.number() != state_version)
     return policy::Error(policy::Errc::syntax, "pending state of another version");
-  next_sweep_ = policy::from_unix_seconds(static_cast<std::int64_t>(reader.number()));
+  next_sweep_ = reader.instant();
   restore_processes(reader);
   queue_ids_.read(reader);
   verify_memory_.read(reader);
@@ -64,8 +64,7 @@ policy::Status Correlator::restore(std::string_view octets) {
   }
   for (std::uint64_t left = reader.count(max_entries); left > 0 && reader.ok(); --left) {
     std::string key(reader.text());
-    tls_logged_[std::move(key)] =
-        policy::from_unix_seconds(static_cast<std::int64_t>(reader.number()));
+    tls_logged_[std::move(key)] = reader.instant();
   }
   if (reader.ok() && reader.at_end()) return policy::Unit();
   by_key_.clear();

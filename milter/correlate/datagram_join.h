@@ -260,6 +260,7 @@ class DatagramJoin final : public SessionSink {
     tell_alone(facts, at, line, Telling::count);
   }
 
+  void tell_counted_again();
   void settle_all();
   void clear();
 

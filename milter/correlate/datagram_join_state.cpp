@@ -17,14 +17,8 @@ constexpr std::uint64_t state_version = 6;
 // As DatagramParser has it.
 constexpr std::uint64_t max_sessions = 16;
 constexpr std::uint64_t max_texts = 4096;
-
-void write_stamp(StateWriter& writer, policy::UtcSeconds at) {
-  writer.number(static_cast<std::uint64_t>(policy::unix_seconds(at)));
-}
-
-policy::UtcSeconds read_stamp(StateReader& reader) {
-  return policy::from_unix_seconds(static_cast<std::int64_t>(reader.number()));
-}
+// More than come in the seconds between two commits.
+constexpr std::size_t counted_between_commits = 1000;
 
 void write_outcome(StateWriter& writer, Outcome outcome) {
   writer.number(static_cast<std::uint64_t>(outcome));
@@ -90,8 +84,8 @@ class DatagramJoin::StateOf {
 
   void write(const Line& line) {
     writer_->number(static_cast<std::uint64_t>(line.pid));
-    write_stamp(*writer_, line.at);
-    write_stamp(*writer_, line.since);
+    writer_->instant(line.at);
+    writer_->instant(line.since);
     writer_->text(line.domain);
     write_outcome(*writer_, line.outcome);
     for (const std::string* text : {&line.log_host, &line.service, &line.mx_host, &line.mx_ip})
@@ -100,7 +94,7 @@ class DatagramJoin::StateOf {
     for (const bool flag :
          {line.is_late, line.is_unsent, line.is_told, line.is_brief, line.has_datagram()})
       writer_->flag(flag);
-    if (line.is_told) write_stamp(*writer_, line.told_at);
+    if (line.is_told) writer_->instant(line.told_at);
     if (line.has_datagram()) write(line.facts);
     if (line.state == LineState::held) write(line.held->session);
   }
@@ -108,8 +102,8 @@ class DatagramJoin::StateOf {
   Line read_line() {
     Line line;
     line.pid = static_cast<std::int64_t>(reader_->number());
-    line.at = read_stamp(*reader_);
-    line.since = read_stamp(*reader_);
+    line.at = reader_->instant();
+    line.since = reader_->instant();
     line.domain = reader_->text();
     line.outcome = read_outcome(*reader_);
     for (std::string* text : {&line.log_host, &line.service, &line.mx_host, &line.mx_ip})
@@ -120,7 +114,7 @@ class DatagramJoin::StateOf {
     line.is_told = reader_->flag();
     line.is_brief = reader_->flag();
     const bool has_datagram = reader_->flag() || line.is_told;
-    if (line.is_told) line.told_at = read_stamp(*reader_);
+    if (line.is_told) line.told_at = reader_->instant();
     if (has_datagram) line.facts = read_facts();
     if (line.state == LineState::held) line.held = read_session();
     return line;
@@ -128,7 +122,7 @@ class DatagramJoin::StateOf {
 
   void write(const Datagram& datagram) {
     writer_->number(static_cast<std::uint64_t>(datagram.pid));
-    write_stamp(*writer_, datagram.at);
+    writer_->instant(datagram.at);
     writer_->number(static_cast<std::uint64_t>(datagram.stamp));
     writer_->flag(datagram.is_counted);
     write(datagram.facts);
@@ -137,7 +131,7 @@ class DatagramJoin::StateOf {
   Datagram read_datagram() {
     Datagram datagram;
     datagram.pid = static_cast<std::int64_t>(reader_->number());
-    datagram.at = read_stamp(*reader_);
+    datagram.at = reader_->instant();
     datagram.stamp = reader_->enumeration(StampOf::start);
     datagram.is_counted = reader_->flag();
     datagram.facts = read_facts();
@@ -146,7 +140,7 @@ class DatagramJoin::StateOf {
 
  private:
   void write(const Session& session) {
-    write_stamp(*writer_, session.at);
+    writer_->instant(session.at);
     for (const std::string_view text : {session.log_host, session.service, session.domain,
                                         session.mx_host, session.mx_ip, session.reason})
       writer_->text(text);
@@ -162,7 +156,7 @@ class DatagramJoin::StateOf {
 
   std::unique_ptr<Held> read_session() {
     Session session;
-    session.at = read_stamp(*reader_);
+    session.at = reader_->instant();
     for (std::string_view* text : {&session.log_host, &session.service, &session.domain,
                                    &session.mx_host, &session.mx_ip, &session.reason})
       *text = reader_->text();
@@ -213,7 +207,7 @@ std::string DatagramJoin::state(policy::UtcSeconds alive) const {
   StateWriter writer;
   writer.number(state_version);
   for (const policy::UtcSeconds at : {alive, last_stamp_, gap_begin_, gap_end_, now_, next_forget_})
-    write_stamp(writer, at);
+    writer.instant(at);
   for (const std::uint64_t number : {last_number_, line_cursor_, datagram_cursor_})
     writer.number(number);
   writer.flag(any_pid_);
@@ -255,6 +249,18 @@ void DatagramJoin::clear() {
   held_since_ = last_stamp_ = gap_begin_ = gap_end_ = now_ = next_forget_ = {};
 }
 
+// The daemon may have been killed after this collector committed that it has counted them, and
+// before the others did that they know.
+void DatagramJoin::tell_counted_again() {
+  if (options_.is_only || !options_.counts_alone) return;
+  std::size_t left = counted_between_commits;
+  for (auto next = datagrams_.lower_bound(datagram_cursor_); next != datagrams_.begin() && left > 0;
+       --left) {
+    --next;
+    if (next->second.is_counted) counted_.push_back(hash_of(next->second));
+  }
+}
+
 // Datagrams were expected when the state was written, and are no more: nobody waits any longer.
 void DatagramJoin::settle_all() {
   constexpr std::int64_t far_future = std::int64_t{1} << 40;
@@ -270,7 +276,7 @@ policy::Status DatagramJoin::restore(std::string_view octets) {
     return policy::Error(policy::Errc::syntax, "pending datagrams of another version");
   for (policy::UtcSeconds* at :
        {&held_since_, &last_stamp_, &gap_begin_, &gap_end_, &now_, &next_forget_})
-    *at = read_stamp(reader);
+    *at = reader.instant();
   held_since_ -= datagram_wait;
   for (std::uint64_t* number : {&last_number_, &line_cursor_, &datagram_cursor_})
     *number = reader.number();
@@ -304,6 +310,7 @@ policy::Status DatagramJoin::restore(std::string_view octets) {
     datagrams_.emplace_hint(datagrams_.end(), number, std::move(datagram));
   }
   if (reader.ok() && reader.at_end() && in_order) {
+    tell_counted_again();
     if (!options_.expects_datagrams) settle_all();
     return policy::Unit();
   }

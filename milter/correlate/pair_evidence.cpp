@@ -63,7 +63,7 @@ bool PairEvidence::stamps_agree(std::uint64_t number, policy::UtcSeconds at) con
 void PairEvidence::write(StateWriter& writer) const {
   writer.number(minutes_.size());
   for (const Minute& minute : minutes_) {
-    writer.number(static_cast<std::uint64_t>(policy::unix_seconds(minute.begin)));
+    writer.instant(minute.begin);
     for (const std::uint64_t number : {minute.last_line, minute.same_pid, minute.other_pid})
       writer.number(number);
   }
@@ -73,7 +73,7 @@ void PairEvidence::read(StateReader& reader) {
   minutes_.clear();
   for (std::uint64_t left = reader.count(max_minutes); left > 0 && reader.ok(); --left) {
     Minute minute;
-    minute.begin = policy::from_unix_seconds(static_cast<std::int64_t>(reader.number()));
+    minute.begin = reader.instant();
     for (std::uint64_t* number : {&minute.last_line, &minute.same_pid, &minute.other_pid})
       *number = reader.number();
     minutes_.push_back(minute);

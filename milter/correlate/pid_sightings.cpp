@@ -5,8 +5,8 @@
 namespace tlsrpt::milter {
 namespace {
 
-// No stamp of a log is later, and sums with it fit, be the state damaged.
-constexpr std::uint64_t instant_max = 1ULL << 40U;
+// No life is longer, and sums with it fit, be the state damaged.
+constexpr std::uint64_t seconds_max = 1ULL << 40U;
 
 }  // namespace
 
@@ -67,7 +67,7 @@ void PidSightings::write(StateWriter& writer) const {
   for (const auto& [pid, lives] : lives_) {
     for (const Life& life : lives) {
       writer.number(static_cast<std::uint64_t>(pid));
-      writer.number(static_cast<std::uint64_t>(policy::unix_seconds(life.first)));
+      writer.instant(life.first);
       writer.number(static_cast<std::uint64_t>((life.last - life.first).count()));
     }
   }
@@ -77,10 +77,10 @@ void PidSightings::read(StateReader& reader) {
   clear();
   for (std::uint64_t left = reader.count(max_lives); left > 0 && reader.ok(); --left) {
     const auto pid = static_cast<std::int64_t>(reader.number());
-    const std::uint64_t first = std::min(reader.number(), instant_max);
-    const std::uint64_t last = first + std::min(reader.number(), instant_max);
-    lives_[pid].push_back({policy::from_unix_seconds(static_cast<std::int64_t>(first)),
-                           policy::from_unix_seconds(static_cast<std::int64_t>(last))});
+    const policy::UtcSeconds first = reader.instant();
+    const std::chrono::seconds life(
+        static_cast<std::int64_t>(std::min(reader.number(), seconds_max)));
+    lives_[pid].push_back({first, first + life});
     ++size_;
   }
 }

@@ -54,7 +54,7 @@ void QueueIdTable::write(StateWriter& writer) const {
   for (const Entry& entry : entries_) {
     writer.text(entry.key);
     writer.number(static_cast<std::uint64_t>(entry.standing));
-    writer.number(static_cast<std::uint64_t>(policy::unix_seconds(entry.at)));
+    writer.instant(entry.at);
   }
 }
 

@@ -379,8 +379,7 @@ void QueueIds::read(StateReader& reader) {
        left > 0 && reader.ok(); --left) {
     std::string key(reader.text());
     const auto standing = reader.enumeration(last_standing);
-    put(std::move(key), standing,
-        policy::from_unix_seconds(static_cast<std::int64_t>(reader.number())));
+    put(std::move(key), standing, reader.instant());
   }
 }
 

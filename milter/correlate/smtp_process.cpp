@@ -142,7 +142,7 @@ void SmtpProcess::write(StateWriter& writer) const {
   writer.text(key);
   writer.text(service);
   writer.text(log_host);
-  writer.number(static_cast<std::uint64_t>(policy::unix_seconds(at)));
+  writer.instant(at);
   writer.number(open.size());
   for (const Attempt& attempt : open) attempt.write(writer);
   writer.number(notes.size());
@@ -151,7 +151,7 @@ void SmtpProcess::write(StateWriter& writer) const {
   writer.number(unsupported_tlsa.size());
   for (const UnsupportedTlsa& each : unsupported_tlsa) {
     writer.text(each.mx_host);
-    writer.number(static_cast<std::uint64_t>(policy::unix_seconds(each.at)));
+    writer.instant(each.at);
   }
   writer.text(queue_id);
   writer.text(arrival_delays);
@@ -163,7 +163,7 @@ void SmtpProcess::read(StateReader& reader) {
   key = reader.text();
   service = reader.text();
   log_host = reader.text();
-  at = policy::from_unix_seconds(static_cast<std::int64_t>(reader.number()));
+  at = reader.instant();
   for (std::uint64_t left = reader.count(max_open); left > 0 && reader.ok(); --left)
     open.emplace_back().read(reader);
   for (std::uint64_t left = reader.count(max_notes); left > 0 && reader.ok(); --left)

@@ -1,6 +1,12 @@
 #include "milter/correlate/state_codec.h"
 
 namespace tlsrpt::milter {
+namespace {
+
+// The end of the year 9999, and as long before 1970.
+constexpr std::int64_t instant_max = 253402300799;
+
+}  // namespace
 
 // LEB128: seven bits an octet, the lowest first.
 void StateWriter::number(std::uint64_t value) {
@@ -38,6 +44,13 @@ std::string_view StateReader::text() {
   const std::string_view value = octets_.substr(0, length);
   octets_.remove_prefix(length);
   return value;
+}
+
+policy::UtcSeconds StateReader::instant() {
+  const auto seconds = static_cast<std::int64_t>(number());
+  if (seconds >= -instant_max && seconds <= instant_max) return policy::from_unix_seconds(seconds);
+  ok_ = false;
+  return {};
 }
 
 std::uint64_t StateReader::count(std::uint64_t limit) {

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <utility>
 
+#include "policy/utc_day.h"
+
 namespace tlsrpt::milter {
 
 class StateWriter {
@@ -16,6 +18,9 @@ class StateWriter {
   void number(std::uint64_t value);
   void text(std::string_view value);
   void flag(bool value) { number(value ? 1U : 0U); }
+  void instant(policy::UtcSeconds at) {
+    number(static_cast<std::uint64_t>(policy::unix_seconds(at)));
+  }
   std::string take() { return std::move(octets_); }
 
  private:
@@ -30,6 +35,8 @@ class StateReader {
   std::uint64_t number();
   std::string_view text();
   bool flag() { return number() != 0; }
+  // 1970-01-01T00:00:00Z where there is none; sums and differences of instants do not overflow.
+  policy::UtcSeconds instant();
   // A number of elements to follow, each of at least one octet; more than LIMIT is a failure.
   std::uint64_t count(std::uint64_t limit);
   // A value of an enumeration from 0 to LAST.

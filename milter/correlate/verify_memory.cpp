@@ -43,7 +43,7 @@ void VerifyMemory::write(StateWriter& writer) const {
   writer.number(entries_.size());
   for (const Entry& entry : entries_) {
     writer.text(entry.key);
-    writer.number(static_cast<std::uint64_t>(policy::unix_seconds(entry.at)));
+    writer.instant(entry.at);
     write_verify(writer, entry.verify);
   }
 }
@@ -52,7 +52,7 @@ void VerifyMemory::read(StateReader& reader) {
   for (std::uint64_t left = reader.count(max_verify_memory); left > 0 && reader.ok(); --left) {
     Entry& entry = entries_.emplace_back();
     entry.key = reader.text();
-    entry.at = policy::from_unix_seconds(static_cast<std::int64_t>(reader.number()));
+    entry.at = reader.instant();
     entry.verify = read_verify(reader);
     if (!reader.ok() || !by_key_.emplace(entry.key, std::prev(entries_.end())).second)
       entries_.pop_back();

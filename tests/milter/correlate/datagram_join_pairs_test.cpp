@@ -524,6 +524,19 @@ void tell(JoinWorld& collector, JoinWorld& other) {
     other.join().note_counted(counted);
 }
 
+TEST(DatagramJoinPairs, AKillBetweenTwoCommitsLosesNoWordOfWhatWasCounted) {
+  JoinWorld first({true, true, true, false, "relay1"});
+  JoinWorld second({true, true, false, false, "relay1"});
+  for (JoinWorld* world : {&first, &second}) world->datagram(0, 7, success_datagram("a.example"));
+  first.end(700);
+  EXPECT_TRUE(first.restart(700));  // The second has not heard of it.
+  tell(first, second);
+  log_session(second, 0);
+  second.end(2000);
+  EXPECT_EQ(first.sink.seen.size(), 1U);
+  EXPECT_EQ(second.sink.seen.size(), 0U);
+}
+
 TEST(DatagramJoinPairs, TwoLogsThatStoodStillAreAsExactAsOne) {
   JoinWorld first({true, true, true, false, "relay1"});
   JoinWorld second({true, true, false, false, "relay1"});

@@ -11,12 +11,15 @@ TEST(StateCodec, ReadsWhatWasWritten) {
   writer.number(~std::uint64_t{0});
   writer.text("text with \0 inside");
   writer.flag(true);
+  const policy::UtcSeconds at = *policy::parse_instant("1969-11-22T10:00:00Z");
+  writer.instant(at);
   const std::string octets = writer.take();
   StateReader reader(octets);
   EXPECT_EQ(reader.number(), 0U);
   EXPECT_EQ(reader.number(), ~std::uint64_t{0});
   EXPECT_EQ(reader.text(), "text with \0 inside");
   EXPECT_TRUE(reader.flag());
+  EXPECT_EQ(reader.instant(), at);
   EXPECT_TRUE(reader.ok() && reader.at_end());
 }
 
@@ -34,6 +37,12 @@ TEST(StateCodec, NonsenseIsAFailureAndReadsAsNothing) {
       "abc");
   EXPECT_EQ(count.count(1000), 0U);  // More elements than octets.
   EXPECT_FALSE(count.ok());
+  StateWriter writer;
+  writer.number(std::uint64_t{1} << 62U);
+  const std::string octets = writer.take();
+  StateReader instant(octets);
+  EXPECT_EQ(instant.instant(), policy::UtcSeconds());
+  EXPECT_FALSE(instant.ok());
   StateReader empty("");
   EXPECT_EQ(empty.number(), 0U);
   EXPECT_FALSE(empty.ok());
