@@ -262,6 +262,11 @@ void Collector::note_counted(std::uint64_t counted) {
   is_changed_ = true;
 }
 
+void Collector::forget_counted(std::uint64_t told) {
+  join_.forget_counted(told);
+  is_changed_ = true;
+}
+
 std::vector<std::string> Collector::take_notices() {
   std::vector<std::string> notices = reader_->take_notices();
   if (std::exchange(must_tell_counted_before_, false))

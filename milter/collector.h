@@ -116,6 +116,9 @@ class Collector {
   // Likewise those that were counted alone; each of the others is to note_counted() them.
   std::vector<std::uint64_t> take_counted() { return join_.take_counted(); }
   void note_counted(std::uint64_t counted);
+  // And those of the latter that found their line; each of the others is to forget_counted() them.
+  std::vector<std::uint64_t> take_told() { return join_.take_told(); }
+  void forget_counted(std::uint64_t told);
   // Whether the log tells of datagrams, and none comes.
   bool misses_datagrams() const { return join_.misses_datagrams(); }
   // What keeps log and datagrams apart, as DatagramJoin has it.

@@ -149,6 +149,7 @@ void CollectorDaemon::share_datagrams() {
     if (!source.collector) continue;
     tell_others(source, source.collector->take_paired(), &Collector::forget);
     tell_others(source, source.collector->take_counted(), &Collector::note_counted);
+    tell_others(source, source.collector->take_told(), &Collector::forget_counted);
   }
 }
 

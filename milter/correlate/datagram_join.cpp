@@ -141,6 +141,7 @@ void DatagramJoin::note_told(Line& line, Datagrams::iterator datagram) {
   line.is_told = true;
   line.told_at = datagram->second.at;
   line.facts = datagram->second.facts;
+  if (!options_.is_only) told_.push_back(hash_of(datagram->second));
   erase(datagram);
 }
 

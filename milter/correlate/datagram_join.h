@@ -109,6 +109,10 @@ class DatagramJoin final : public SessionSink {
   // Likewise those that were counted alone, for the other collectors to note_counted().
   std::vector<std::uint64_t> take_counted() { return std::exchange(counted_, {}); }
   void note_counted(std::uint64_t datagram_hash);
+  // Likewise those counted ones that have found their line, for the other collectors to
+  // forget_counted().
+  std::vector<std::uint64_t> take_told() { return std::exchange(told_, {}); }
+  void forget_counted(std::uint64_t datagram_hash);
   // Whether lines do not wait any more, as no datagram comes.
   bool misses_datagrams() const {
     const bool none_waits = datagrams_.lower_bound(datagram_cursor_) == datagrams_.end();
@@ -204,6 +208,7 @@ class DatagramJoin final : public SessionSink {
 
   bool is_late(policy::UtcSeconds since, policy::UtcSeconds at, const Datagram& datagram) const;
   bool was_read_over(const Line& line, const Datagram& datagram) const;
+  bool some_pids_differ(const Line& line, bool may_be_first) const;
   bool are_incomparable(const Line& line, const Datagram& datagram) const;
 
   std::size_t waiting_datagrams() const { return datagrams_.size() - counted_datagrams_; }
@@ -224,7 +229,8 @@ class DatagramJoin final : public SessionSink {
   void note_paired(const Datagram& datagram);
   void note_zone(std::optional<std::chrono::minutes> offset);
 
-  Datagrams::iterator find_hash(std::uint64_t hash, bool counted_too);
+  Datagrams::iterator find_waiting(std::uint64_t hash);
+  Datagrams::iterator find_counted(std::uint64_t hash);
 
   void add(std::uint64_t number, const Line& line);
   void add(std::uint64_t number, const Datagram& datagram);
@@ -304,6 +310,7 @@ class DatagramJoin final : public SessionSink {
   policy::UtcSeconds held_since_{};  // A datagram that was held is no older.
   std::vector<std::uint64_t> paired_;
   std::vector<std::uint64_t> counted_;
+  std::vector<std::uint64_t> told_;
   // In this life, for what is told.
   std::chrono::minutes zone_offset_{};
   int zone_weight_ = 0;  // Of the pairs with this offset, less those of one moment.

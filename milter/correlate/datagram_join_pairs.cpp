@@ -162,6 +162,12 @@ bool DatagramJoin::are_incomparable(const Line& line, const Datagram& datagram) 
   return !is_seen(line.at) && !is_seen(datagram.at);
 }
 
+// Whether some pairs around LINE, or before the log stood still, have two pids.
+bool DatagramJoin::some_pids_differ(const Line& line, bool may_be_first) const {
+  return evidence_.some_pids_differ(line.at, may_be_first) ||
+         (line.since != line.at && evidence_.some_pids_differ(line.since, may_be_first));
+}
+
 // LINE was waited for in vain: why it and its datagram may have different stamps or pids.
 DatagramJoin::Datagrams::iterator DatagramJoin::find_far(std::uint64_t number, const Line& line) {
   const bool has_right_stamp = evidence_.stamps_agree(number, line.at);
@@ -178,7 +184,7 @@ DatagramJoin::Datagrams::iterator DatagramJoin::find_far(std::uint64_t number, c
     if ((!near && !may_be_off && !is_late(since, line.at, datagram)) || !agree(line, datagram))
       continue;
     if (!is_other) return found;
-    if (!near && !evidence_.some_pids_differ(line.at, may_be_off)) continue;
+    if (!near && !some_pids_differ(line, may_be_off)) continue;
     if (was_read_over(line, datagram) && are_incomparable(line, datagram)) best = found;
   }
   return best;
@@ -198,7 +204,7 @@ DatagramJoin::Lines::iterator DatagramJoin::find_far(const Datagram& datagram) {
     if (!late && evidence_.stamps_agree(entry.number, entry.at)) continue;
     if (!agree(line, datagram)) continue;
     if (!is_other) return found;
-    if (!is_near(line, datagram) && !evidence_.some_pids_differ(line.at, !late)) continue;
+    if (!is_near(line, datagram) && !some_pids_differ(line, !late)) continue;
     if (was_read_over(line, datagram) && are_incomparable(line, datagram)) best = found;
   }
   return best;
@@ -297,28 +303,35 @@ void DatagramJoin::note_paired(const Datagram& datagram) {
   if (!options_.is_only) paired_.push_back(hash_of(datagram));
 }
 
-// The first datagram with this hash that waits, or else, where COUNTED_TOO, that was counted.
-DatagramJoin::Datagrams::iterator DatagramJoin::find_hash(std::uint64_t hash, bool counted_too) {
-  const auto is_it = [hash](bool is_counted) {
-    return [hash, is_counted](const auto& each) {
-      return each.second.is_counted == is_counted && hash_of(each.second) == hash;
-    };
-  };
-  const auto first_waiting = datagrams_.lower_bound(datagram_cursor_);
-  const auto found = std::find_if(first_waiting, datagrams_.end(), is_it(false));
-  if (found != datagrams_.end() || !counted_too) return found;
-  return std::find_if(datagrams_.begin(), datagrams_.end(), is_it(true));
+// The first datagram with this hash that waits.
+DatagramJoin::Datagrams::iterator DatagramJoin::find_waiting(std::uint64_t hash) {
+  return std::find_if(
+      datagrams_.lower_bound(datagram_cursor_), datagrams_.end(),
+      [hash](const auto& each) { return !each.second.is_counted && hash_of(each.second) == hash; });
+}
+
+// The first one that was counted.
+DatagramJoin::Datagrams::iterator DatagramJoin::find_counted(std::uint64_t hash) {
+  return std::find_if(datagrams_.begin(), datagrams_.end(), [hash](const auto& each) {
+    return each.second.is_counted && hash_of(each.second) == hash;
+  });
 }
 
 void DatagramJoin::forget(std::uint64_t datagram_hash) {
+  auto found = find_waiting(datagram_hash);
   // The log of the one that counts alone may lag behind this one.
-  const auto found = find_hash(datagram_hash, !options_.counts_alone);
+  if (found == datagrams_.end() && !options_.counts_alone) found = find_counted(datagram_hash);
   if (found != datagrams_.end()) erase(found);
 }
 
 void DatagramJoin::note_counted(std::uint64_t datagram_hash) {
-  const auto found = find_hash(datagram_hash, false);
-  if (found != datagrams_.end() && !found->second.is_counted) become_counted(found->second);
+  const auto found = find_waiting(datagram_hash);
+  if (found != datagrams_.end()) become_counted(found->second);
+}
+
+void DatagramJoin::forget_counted(std::uint64_t datagram_hash) {
+  const auto found = find_counted(datagram_hash);
+  if (found != datagrams_.end()) erase(found);
 }
 
 }  // namespace tlsrpt::milter

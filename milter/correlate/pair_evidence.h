@@ -7,8 +7,7 @@
 //  - whether pids of log and datagrams are the same: where all but a few pairs have two, Postfix
 //    runs in a container whose log has its own; where a part has, one of several does;
 //  - whether stamps are: a log that is read with a wrong time zone, or that shows an hour twice,
-//  has
-//    no line that finds a datagram of its moment.
+//    has no line that finds a datagram of its moment.
 //
 // Bounded: the last max_minutes. One thread.
 #pragma once

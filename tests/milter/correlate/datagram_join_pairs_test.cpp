@@ -2,7 +2,6 @@
 // sources"): each session counts once.
 #include <gtest/gtest.h>
 
-#include <array>
 #include <map>
 #include <random>
 
@@ -12,19 +11,6 @@ namespace tlsrpt::milter {
 namespace {
 
 constexpr int hour = 3600;
-
-// How many were counted, by source: "both", "log", "datagram".
-std::map<std::string, int> by_source(const JoinWorld& world) {
-  std::map<std::string, int> found;
-  for (const std::string& seen : world.sink.seen) {
-    for (const char* source : {" both", " log", " datagram"}) {
-      if (seen.find(source) != std::string::npos) ++found[source + 1];
-    }
-  }
-  return found;
-}
-
-using Sources = std::map<std::string, int>;
 
 struct Site {
   int log_offset = 0;  // Of the log's stamps.
@@ -482,89 +468,25 @@ TEST(DatagramJoinPairs, LinesOfAnotherHostTakeNoDatagramOfOurs) {
   EXPECT_EQ(by_source(world), (Sources{{"both", 700}, {"log", 1}, {"datagram", 1}}));
 }
 
-TEST(DatagramJoinPairs, WhatTheFirstLogCountedAloneASecondOneDoesNotCountAgain) {
-  JoinWorld first({true, true, true, false, "relay1"});
-  JoinOptions options{true, true, false, false, "relay1"};
-  JoinWorld second(options);
-  for (JoinWorld* world : {&first, &second}) world->datagram(0, 7, success_datagram("a.example"));
-  first.end(700);
-  EXPECT_EQ(first.sink.seen.size(), 1U);
-  for (const std::uint64_t counted : first.join().take_counted())
-    second.join().note_counted(counted);
-  EXPECT_TRUE(first.join().take_counted().empty());
-  log_session(second, 0);  // It is read ten minutes behind the first.
-  second.end(2000);
-  EXPECT_EQ(second.sink.seen.size(), 0U);
-  EXPECT_EQ(second.sink.messages, 1U);
-}
-
-TEST(DatagramJoinPairs, WhatASecondLogDoesNotCountTheFirstDoes) {
-  JoinWorld first({true, true, true, false, "relay1"});
-  JoinWorld second({true, true, false, false, "relay1"});
-  JoinWorld late({true, true, false, false, "relay1"});
-  constexpr int same = 3;  // In one second, by one process.
-  for (int i = 0; i < same; ++i) {
-    for (JoinWorld* world : {&first, &second, &late})
-      world->datagram(0, 7, success_datagram("a.example"));
-  }
-  second.end(700);  // It is read farther than the first.
-  EXPECT_TRUE(second.join().take_counted().empty());
-  EXPECT_EQ(first.end(700).sink.seen.size(), 3U);
-  const auto counted = first.join().take_counted();
-  EXPECT_EQ(counted.size(), 3U);
-  for (const std::uint64_t hash : counted) late.join().note_counted(hash);
-  for (int i = 0; i < same; ++i) log_session(late, 0);
-  EXPECT_EQ(late.end(2000).sink.seen.size(), 0U);
-}
-
-// What COLLECTOR has told since the last call, to OTHER.
-void tell(JoinWorld& collector, JoinWorld& other) {
-  for (const std::uint64_t paired : collector.join().take_paired()) other.join().forget(paired);
-  for (const std::uint64_t counted : collector.join().take_counted())
-    other.join().note_counted(counted);
-}
-
-TEST(DatagramJoinPairs, AKillBetweenTwoCommitsLosesNoWordOfWhatWasCounted) {
-  JoinWorld first({true, true, true, false, "relay1"});
-  JoinWorld second({true, true, false, false, "relay1"});
-  for (JoinWorld* world : {&first, &second}) world->datagram(0, 7, success_datagram("a.example"));
-  first.end(700);
-  EXPECT_TRUE(first.restart(700));  // The second has not heard of it.
-  tell(first, second);
-  log_session(second, 0);
-  second.end(2000);
-  EXPECT_EQ(first.sink.seen.size(), 1U);
-  EXPECT_EQ(second.sink.seen.size(), 0U);
-}
-
-TEST(DatagramJoinPairs, TwoLogsThatStoodStillAreAsExactAsOne) {
-  JoinWorld first({true, true, true, false, "relay1"});
-  JoinWorld second({true, true, false, false, "relay1"});
-  const std::array<JoinWorld*, 2> logs{&first, &second};
-  constexpr int begin = 600;
-  constexpr int end = begin + hour;
-  constexpr int all = end + 1200;
-  const auto log = [&](int session, int at) {
-    log_session(*logs.at(static_cast<std::size_t>(session) % 2), at, 7 + session % 4);
-  };
-  for (int now = 0; now < all; ++now) {
-    for (JoinWorld* each : logs) each->datagram(now, 7 + now % 4, success_datagram("a.example"));
-    if (now < begin || now >= end) log(now, now);
-    // All that had to wait gets the stamps of the end, within a minute.
-    for (int late = begin; now == end && late < end; ++late) log(late, end + (late - begin) / 60);
-    for (JoinWorld* each : logs) {
-      each->end(now);
-      tell(*each, *logs.at(each == &first ? 1 : 0));
+TEST(DatagramJoinPairs, AContainerBesideTheHostWhoseLogStoodStill) {
+  for (const int minutes : {12, 20, 60}) {
+    JoinWorld world;
+    const int begin = 600;
+    const int end = begin + 60 * minutes;
+    const int all = end + 900;
+    int next = 0;  // Of those whose lines are not written yet; one every four seconds.
+    for (int now = 0; now < all; ++now) {
+      if (now % 4 == 0) world.datagram(now, 7 + now / 4 % 6, success_datagram("a.example"));
+      for (; next <= now && (now < begin || now >= end); next += 4) {
+        const int process = next / 4 % 6;
+        log_session(world, now, 7 + process + (process % 2 == 0 ? 0 : 50000));
+      }
+      world.end(now);
     }
+    world.end(all + hour);
+    EXPECT_EQ(world.sink.seen.size(), static_cast<std::size_t>(all / 4)) << minutes;
+    EXPECT_EQ(by_source(world)["log"], 0) << minutes;
   }
-  for (JoinWorld* each : logs) tell(each->end(all + hour), *logs.at(each == &first ? 1 : 0));
-  Sources found = by_source(first);
-  for (const auto& [source, sessions] : by_source(second)) found[source] += sessions;
-  // All but those of the last ten minutes, and one more, were counted before.
-  EXPECT_EQ(found["both"] + found["datagram"], all);
-  EXPECT_EQ(found["log"], 0);
-  EXPECT_NEAR(found["datagram"], hour - 660, 10);
-  EXPECT_EQ(first.sink.messages + second.sink.messages, static_cast<unsigned>(all));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -179,6 +180,19 @@ inline void log_session(JoinWorld& world, int seconds, int pid = 7, bool success
   world.line(seconds, tlsrpt_line(pid, domain, success));
   if (!success) world.line(seconds, established);
   world.line(seconds, delivery_line(pid, domain, success));
+}
+
+// How many were counted, by source: "both", "log", "datagram".
+using Sources = std::map<std::string, int>;
+
+inline Sources by_source(const JoinWorld& world) {
+  Sources found;
+  for (const std::string& seen : world.sink.seen) {
+    for (const char* source : {" both", " log", " datagram"}) {
+      if (seen.find(source) != std::string::npos) ++found[source + 1];
+    }
+  }
+  return found;
 }
 
 }  // namespace tlsrpt::milter
