@@ -469,22 +469,23 @@ TEST(DatagramJoinPairs, LinesOfAnotherHostTakeNoDatagramOfOurs) {
 }
 
 TEST(DatagramJoinPairs, AContainerBesideTheHostWhoseLogStoodStill) {
+  constexpr int between = 40;
   for (const int minutes : {12, 20, 60}) {
     JoinWorld world;
-    const int begin = 600;
+    const int begin = 3600;
     const int end = begin + 60 * minutes;
-    const int all = end + 900;
-    int next = 0;  // Of those whose lines are not written yet; one every four seconds.
+    const int all = end + 1800;
+    int next = between / 2;  // Whose line is not written yet; none at the end of the standstill.
     for (int now = 0; now < all; ++now) {
-      if (now % 4 == 0) world.datagram(now, 7 + now / 4 % 6, success_datagram("a.example"));
-      for (; next <= now && (now < begin || now >= end); next += 4) {
-        const int process = next / 4 % 6;
-        log_session(world, now, 7 + process + (process % 2 == 0 ? 0 : 50000));
-      }
+      const auto process = [](int at) { return at / between % 6; };
+      if (now % between == between / 2)
+        world.datagram(now, 7 + process(now), success_datagram("a.example"));
+      for (; next <= now && (now < begin || now >= end); next += between)
+        log_session(world, now, 7 + process(next) + (process(next) % 2 == 0 ? 0 : 50000));
       world.end(now);
     }
     world.end(all + hour);
-    EXPECT_EQ(world.sink.seen.size(), static_cast<std::size_t>(all / 4)) << minutes;
+    EXPECT_EQ(world.sink.seen.size(), static_cast<std::size_t>(all / between)) << minutes;
     EXPECT_EQ(by_source(world)["log"], 0) << minutes;
   }
 }
