@@ -11,6 +11,7 @@ namespace {
 
 // Memory between two commits is bounded by rows; a kill repeats the reading of this much at most.
 constexpr std::size_t max_uncommitted_rows = 20000;
+constexpr std::size_t max_uncommitted_text = 16UL * 1024 * 1024;
 constexpr std::uint64_t max_uncommitted_octets = 64ULL * 1024 * 1024;
 
 // While the log is silent, the store learns so often that it was read on: often enough for closing
@@ -323,7 +324,8 @@ void Collector::note_end() {
 }
 
 bool Collector::wants_commit() const {
-  return tally_.size() >= max_uncommitted_rows || uncommitted_octets_ >= max_uncommitted_octets;
+  return tally_.size() >= max_uncommitted_rows || tally_.octets() >= max_uncommitted_text ||
+         uncommitted_octets_ >= max_uncommitted_octets;
 }
 
 policy::Status Collector::commit() {

@@ -167,7 +167,7 @@ void DatagramJoin::give_told(Lines::iterator found, Datagrams::iterator datagram
 
 // What LINE's datagram was counted as is told otherwise, or not at all.
 void DatagramJoin::take_back_told(const Line& line) {
-  tell_alone(*line.facts, line.told_at, nullptr, Telling::take_back);
+  if (line.facts->is_whole) tell_alone(*line.facts, line.told_at, nullptr, Telling::take_back);
 }
 
 // The session itself was counted already.
@@ -384,6 +384,21 @@ void DatagramJoin::become_counted(Datagram& datagram) {
   datagram.is_counted = true;
   ++counted_datagrams_;
   if (datagram.stamp == StampOf::start) --held_datagrams_;
+  if (octets_ < max_join_octets / 4) return;
+  drop_facts(datagram.facts);
+  datagram.facts = only_what_pairs(*datagram.facts);
+  hold_facts(datagram.facts);
+}
+
+void DatagramJoin::hold_facts(const SharedFacts& facts) {
+  if (++uses_[facts.get()] == 1) octets_ += facts->octets;
+}
+
+void DatagramJoin::drop_facts(const SharedFacts& facts) {
+  const auto used = uses_.find(facts.get());
+  if (--used->second > 0) return;
+  uses_.erase(used);
+  octets_ -= facts->octets;
 }
 
 void DatagramJoin::forget_old() {
@@ -428,7 +443,8 @@ void DatagramJoin::bound_lines() {
 }
 
 void DatagramJoin::bound_datagrams() {
-  while (datagrams_.size() >= max_join_datagrams) {
+  while (datagrams_.size() >= max_join_datagrams ||
+         (octets_ >= max_join_octets && !datagrams_.empty())) {
     if (!datagrams_.begin()->second.is_counted) ++dropped_;
     erase(datagrams_.begin());
   }
@@ -440,6 +456,7 @@ void DatagramJoin::add(std::uint64_t number, const Line& line) {
 
 void DatagramJoin::add(std::uint64_t number, const Datagram& datagram) {
   datagram_index_.add(key_of(datagram), {number, datagram.pid, datagram.at, datagram.at});
+  hold_facts(datagram.facts);
   if (datagram.is_counted) {
     ++counted_datagrams_;
   } else if (datagram.stamp == StampOf::start) {
@@ -449,6 +466,7 @@ void DatagramJoin::add(std::uint64_t number, const Datagram& datagram) {
 
 void DatagramJoin::unlist(Datagrams::iterator datagram) {
   datagram_index_.remove(key_of(datagram->second), datagram->first);
+  drop_facts(datagram->second.facts);
   if (datagram->second.is_counted) {
     --counted_datagrams_;
   } else if (datagram->second.stamp == StampOf::start) {

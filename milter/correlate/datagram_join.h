@@ -33,7 +33,8 @@
 // it. Time is that of the log. It stands between the correlator and the tally; one thread.
 //
 // Limits: max_join_lines lines and max_join_datagrams datagrams, the oldest go first; of them the
-// log alone tells then.
+// log alone tells then. Beyond a quarter of max_join_octets, what is counted alone is remembered
+// without its policies, and cannot be taken back.
 #pragma once
 
 #include <chrono>
@@ -44,6 +45,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -69,6 +71,9 @@ inline constexpr std::chrono::hours counted_memory{24};
 // An hour of log behind us, at ten sessions a second; some 300 octets each.
 inline constexpr std::size_t max_join_lines = 50000;
 inline constexpr std::size_t max_join_datagrams = 50000;
+// Of what they say, each thing once: all of it is written with each commit. Most say less than a
+// thousand octets, and the same as others; what a stranger publishes may have 60,000.
+inline constexpr std::size_t max_join_octets = 16UL * 1024 * 1024;
 inline constexpr std::uint64_t max_lines_alone = 1000;
 // Where the log stands, more would push each other out before their lines come.
 inline constexpr std::size_t max_counted_in_silence = max_join_datagrams / 3;
@@ -124,7 +129,9 @@ class DatagramJoin final : public SessionSink {
   // Whether many lines and many datagrams found no other half, so that sessions may count twice.
   bool pairs_badly() const;
   // Whether few enough datagrams wait for their lines. Who can keep what comes does so until then.
-  bool has_room() const { return waiting_datagrams() < max_join_datagrams / 2; }
+  bool has_room() const {
+    return waiting_datagrams() < max_join_datagrams / 2 && octets_ < max_join_octets / 2;
+  }
   // Datagrams that were given up for want of room since the last call.
   std::uint64_t take_dropped() { return std::exchange(dropped_, 0); }
 
@@ -247,6 +254,8 @@ class DatagramJoin final : public SessionSink {
   void halve_balance();
   void note_left_over(std::uint64_t* side);
   void become_counted(Datagram& datagram);
+  void hold_facts(const SharedFacts& facts);
+  void drop_facts(const SharedFacts& facts);
   void become_counted(Line& line);
   void count_without_datagram(Line& line);
   void forget_old();
@@ -280,6 +289,9 @@ class DatagramJoin final : public SessionSink {
   Datagrams datagrams_;
   std::size_t counted_datagrams_ = 0;  // Of these: counted alone, and remembered.
   std::size_t held_datagrams_ = 0;     // Of these: StampOf::start, and not counted.
+  // How many of them say the same.
+  std::unordered_map<const DatagramFacts*, std::uint64_t> uses_;
+  std::size_t octets_ = 0;  // Of what they say.
   PairIndex line_index_;
   PairIndex datagram_index_;
   PairEvidence evidence_;

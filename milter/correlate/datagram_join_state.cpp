@@ -55,6 +55,7 @@ class DatagramJoin::StateOf {
     writer_->number(is_new ? 0 : known->second);
     if (!is_new) return;
     writer_->text(facts->domain);
+    writer_->flag(facts->is_whole);
     writer_->number(facts->sessions.size());
     for (const DatagramSession& session : facts->sessions) {
       write(session.policy.get());
@@ -70,6 +71,7 @@ class DatagramJoin::StateOf {
     if (number > 0 && number <= read_facts_.size()) return read_facts_[number - 1];
     DatagramFacts facts;
     facts.domain = reader_->text();
+    facts.is_whole = reader_->flag();
     for (std::uint64_t left = reader_->count(max_sessions); left > 0 && reader_->ok(); --left) {
       DatagramSession& session = facts.sessions.emplace_back();
       session.policy = read_policy();
@@ -79,7 +81,7 @@ class DatagramJoin::StateOf {
         *text = reader_->text();
     }
     if (facts.sessions.empty()) facts.sessions.emplace_back().policy = policies_->share({});
-    return read_facts_.emplace_back(std::make_shared<const DatagramFacts>(std::move(facts)));
+    return read_facts_.emplace_back(share_facts(std::move(facts)));
   }
 
   void write(const Line& line) {
@@ -233,6 +235,8 @@ void DatagramJoin::clear() {
   lines_.clear();
   datagrams_.clear();
   counted_datagrams_ = held_datagrams_ = 0;
+  uses_.clear();
+  octets_ = 0;
   line_index_.clear();
   datagram_index_.clear();
   evidence_.clear();

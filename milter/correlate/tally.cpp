@@ -87,7 +87,11 @@ std::size_t Tally::find_row(const Session& session, Rows& rows) {
   if (found != rows.by_key.end()) return found->second;
   const std::size_t row = rows.facts.size();
   rows.by_key.emplace(key_, row);
-  rows.facts.push_back(make_row(session, reason));
+  const policy::Fact& fact = rows.facts.emplace_back(make_row(session, reason));
+  octets_ += key_.size() + session.record.size();
+  for (const auto* texts : {&fact.policy.policy_string, &fact.policy.mx_host}) {
+    for (const std::string& text : *texts) octets_ += text.size();
+  }
   if (&rows == &counted_ && !session.record.empty())
     seen_records_[{policy::day_of(session.at), std::string(session.domain)}] = session.record;
   return row;
@@ -241,6 +245,7 @@ reporter::Batch Tally::batch() const {
 
 void Tally::clear() {
   ++batch_;
+  octets_ = 0;
   counted_ = {};
   taken_back_ = {};
   ignored_.clear();

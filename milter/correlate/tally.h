@@ -49,6 +49,8 @@ class Tally final : public SessionSink {
 
   // Distinct rows since the last clear().
   std::size_t size() const { return counted_.facts.size() + taken_back_.facts.size(); }
+  // About how many octets of text they have.
+  std::size_t octets() const { return octets_; }
   // The counts since the last clear(), in the order in which the rows came; the caller fills in
   // relay, source and state.
   reporter::Batch batch() const;
@@ -83,6 +85,7 @@ class Tally final : public SessionSink {
   std::optional<policy::Error> error_;
 
   std::string key_;  // Reused.
+  std::size_t octets_ = 0;
   Rows counted_;
   Rows taken_back_;
   std::uint64_t batch_ = 1;  // Number of this one: that of CountedRow.

@@ -9,8 +9,10 @@
 namespace tlsrpt::milter {
 namespace {
 
-// Policies of the domains met in some minutes; a full memory starts again.
+// Policies of the domains met in some minutes, most of some hundred octets; a full memory starts
+// again.
 constexpr std::size_t max_policies_shared = 20000;
+constexpr std::size_t max_policy_octets = 8UL * 1024 * 1024;
 // As long as a failure-reason-code of the log (attempt.cpp).
 constexpr std::size_t max_reason_length = 200;
 // RFC 1035, 2.3.4, and the longest text of an address.
@@ -67,6 +69,33 @@ std::string_view helo_host(std::string_view reply) {
   return host_name(reply.substr(0, reply.find_first_of(" \t\r\n")));
 }
 
+SharedFacts share_facts(DatagramFacts facts) {
+  facts.octets = facts.domain.size();
+  for (const DatagramSession& session : facts.sessions) {
+    for (const std::string* text :
+         {&session.reason, &session.helo, &session.sending_ip, &session.mx_host, &session.mx_ip,
+          &session.policy->record, &session.policy->applied.policy_domain})
+      facts.octets += text->size();
+    for (const auto* texts :
+         {&session.policy->applied.policy_string, &session.policy->applied.mx_host}) {
+      for (const std::string& text : *texts) facts.octets += text.size();
+    }
+  }
+  return std::make_shared<const DatagramFacts>(std::move(facts));
+}
+
+SharedFacts only_what_pairs(const DatagramFacts& facts) {
+  static const SharedPolicy none = std::make_shared<const SeenPolicy>();
+  DatagramFacts left;
+  left.domain = facts.domain;
+  left.is_whole = false;
+  DatagramSession& session = left.sessions.emplace_back();
+  session.policy = none;
+  session.outcome = facts.sessions.front().outcome;
+  session.mx_ip = facts.sessions.front().mx_ip;
+  return share_facts(std::move(left));
+}
+
 SharedPolicy DatagramFactReader::share(const DatagramPolicy& policy, std::string_view domain,
                                        std::string_view record) {
   const std::string_view policy_domain =
@@ -85,7 +114,11 @@ SharedPolicy DatagramFactReader::share(const DatagramPolicy& policy, std::string
 
 // POLICY under key_, which is not known yet.
 SharedPolicy DatagramFactReader::share_new(SeenPolicy policy) {
-  if (policies_.size() >= max_policies_shared) policies_.clear();
+  if (policies_.size() >= max_policies_shared || policy_octets_ >= max_policy_octets) {
+    policies_.clear();
+    policy_octets_ = 0;
+  }
+  policy_octets_ += key_.size();
   policy.number = ++last_number_;
   // Shared with all datagrams that have the same.
   auto shared = std::make_shared<const SeenPolicy>(std::move(policy));

@@ -5,6 +5,7 @@
 // where it is absent (Postfix before 3.10.5), and of the reply to EHLO only the host name stays.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -46,10 +47,16 @@ struct DatagramSession {
 struct DatagramFacts {
   std::string domain;  // Lower-case A-labels, or as given where it is no such name.
   std::vector<DatagramSession> sessions;  // One for each policy; never empty.
+  std::size_t octets = 0;                 // Of all texts; share_facts() counts them.
+  // False: reason, hosts and policies were forgotten for want of room (only_what_pairs()).
+  bool is_whole = true;
 };
 
 // Shared by all datagrams that say the same, of one reader.
 using SharedFacts = std::shared_ptr<const DatagramFacts>;
+SharedFacts share_facts(DatagramFacts facts);
+// Of FACTS what finds their line: domain, outcome and address of the first session.
+SharedFacts only_what_pairs(const DatagramFacts& facts);
 
 // Makes facts of datagrams. One thread.
 class DatagramFactReader {
@@ -68,6 +75,7 @@ class DatagramFactReader {
   DomainFilter& filter_;
   std::string key_;  // Reused.
   std::unordered_map<std::string, SharedPolicy> policies_;
+  std::size_t policy_octets_ = 0;  // Of their keys.
   std::uint64_t last_number_ = 0;
 };
 

@@ -22,7 +22,7 @@ SharedFacts DatagramMemory::find(const ReceivedDatagram& datagram) {
 
 SharedFacts DatagramMemory::keep(const ReceivedDatagram& datagram, DatagramFacts facts) {
   const std::string_view octets = datagram.octets;
-  auto shared = std::make_shared<const DatagramFacts>(std::move(facts));
+  auto shared = share_facts(std::move(facts));
   if (octets.size() > max_length) return shared;
   if (octets_ + octets.size() > max_octets) {
     known_.clear();

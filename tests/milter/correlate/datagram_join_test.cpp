@@ -350,6 +350,41 @@ TEST(DatagramJoin, ALateLineTellsThatASuccessWasAtAPrivateRelay) {
   }
 }
 
+// A datagram with a policy of 50,000 octets that no other has.
+std::string long_datagram(int number) {
+  return R"({"d":"a.example","policies":[{"policy-type":2,"policy-string":[")" +
+         std::string(50000, 'x') + std::to_string(number) + R"("],"t":0,"f":0}]})";
+}
+
+TEST(DatagramJoin, LongPoliciesHaveNoRoomForLong) {
+  JoinWorld world;
+  int number = 0;
+  for (; world.join().has_room(); ++number) {
+    ASSERT_LT(number, 1000);
+    world.datagram(0, 7, long_datagram(number));
+  }
+  EXPECT_EQ(number, static_cast<int>(max_join_octets / 2 / 50000) + 1);
+  EXPECT_LT(world.state_size(), max_join_octets / 2 + 100000);
+  world.end(700);
+  EXPECT_TRUE(world.join().has_room());
+  EXPECT_LT(world.state_size(), max_join_octets / 4 + 100000);
+  EXPECT_TRUE(world.restart(700));
+  // What is remembered without its policy still finds its line.
+  for (int i = 0; i < number; ++i) log_session(world, 0);
+  EXPECT_EQ(world.end(2000).sink.seen.size(), static_cast<std::size_t>(number));
+  EXPECT_EQ(world.sink.messages, static_cast<unsigned>(number));
+  EXPECT_LT(world.state_size(), 10000U);
+}
+
+TEST(DatagramJoin, WhereNobodyKeepsThemTheOldestOfLongOnesGo) {
+  JoinWorld world;
+  constexpr int all = 1000;
+  for (int i = 0; i < all; ++i) world.datagram(0, 7, long_datagram(i));
+  const std::uint64_t dropped = world.join().take_dropped();
+  EXPECT_GT(dropped, 0U);
+  EXPECT_EQ(world.end(700).sink.seen.size(), all - dropped);
+}
+
 TEST(DatagramJoin, FailureOfTlsproxyIsTheSessionOfSmtp) {
   JoinWorld world;
   world

@@ -99,7 +99,7 @@ class JoinWorld {
     const TlsrptDatagram* parsed = parser_.parse(json);
     if (parsed != nullptr)
       join_->take(pid, join_start + std::chrono::seconds(seconds),
-                  std::make_shared<const DatagramFacts>(join_->read(*parsed)), stamp);
+                  share_facts(join_->read(*parsed)), stamp);
     return *this;
   }
   JoinWorld& end(int seconds) {

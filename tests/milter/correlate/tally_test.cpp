@@ -44,6 +44,21 @@ class TallyTest : public testing::Test {
   std::unique_ptr<reporter::Store> store_;
 };
 
+TEST_F(TallyTest, TellsHowMuchTextItHas) {
+  Tally tally = make_tally();
+  Session told = session(Outcome::success);
+  told.source = policy::Source::datagram;
+  const policy::AppliedPolicy applied{
+      policy::PolicyType::sts, "a.example", {std::string(50000, 'x')}, {}};
+  told.applied = &applied;
+  told.applied_number = 7;
+  for (int i = 0; i < 3; ++i) tally.count(told);
+  EXPECT_GT(tally.octets(), 50000U);
+  EXPECT_LT(tally.octets(), 51000U);
+  tally.clear();
+  EXPECT_EQ(tally.octets(), 0U);
+}
+
 TEST_F(TallyTest, WhatIsTakenBackIsTheSameRow) {
   Tally tally = make_tally();
   Session told = session(Outcome::success);

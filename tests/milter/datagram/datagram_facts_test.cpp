@@ -134,5 +134,41 @@ TEST_F(DatagramFactsTest, EqualPoliciesAreSharedOthersAreNot) {
   EXPECT_NE(second.sessions.at(0).policy->number, first.sessions.at(0).policy->number);
 }
 
+// A policy of this many octets, and then NUMBER.
+std::string long_policy(std::size_t octets, int number) {
+  return R"({"d":"a.example","policies":[{"policy-type":2,"policy-string":[")" +
+         std::string(octets, 'x') + std::to_string(number) + R"("],"t":0,"f":0}]})";
+}
+
+TEST_F(DatagramFactsTest, ManyLongPoliciesAreSoonForgotten) {
+  for (const bool is_long : {false, true}) {
+    const auto first = read(long_policy(10, 0)).sessions.at(0).policy->number;
+    for (int i = 1; i <= 200; ++i) read(long_policy(is_long ? 50000 : 10, i));
+    EXPECT_EQ(read(long_policy(10, 0)).sessions.at(0).policy->number == first, !is_long);
+  }
+}
+
+TEST_F(DatagramFactsTest, WhatPairsIsAllThatIsLeftOfFactsWithoutRoom) {
+  const SharedFacts whole = share_facts(read(
+      R"({"d":"a.example","pr":"v=TLSRPTv1;","policies":[{"policy-type":9,"failure-details":)"
+      R"([{"c":204,"s":"192.0.2.25","n":"mx","h":"250 helo","r":"198.51.100.1"}],"t":1,"f":1}]})"));
+  EXPECT_EQ(whole->octets, std::string("a.example"
+                                       "v=TLSRPTv1;"
+                                       "a.example"
+                                       "192.0.2.25"
+                                       "mx"
+                                       "helo"
+                                       "198.51.100.1")
+                               .size());
+  EXPECT_TRUE(whole->is_whole);
+  const SharedFacts left = only_what_pairs(*whole);
+  EXPECT_FALSE(left->is_whole);
+  EXPECT_EQ(left->domain, "a.example");
+  ASSERT_EQ(left->sessions.size(), 1U);
+  EXPECT_EQ(left->sessions[0].outcome, Outcome::certificate_expired);
+  EXPECT_EQ(left->sessions[0].mx_ip, "198.51.100.1");
+  EXPECT_EQ(left->octets, std::string("a.example198.51.100.1").size());
+}
+
 }  // namespace
 }  // namespace tlsrpt::milter
