@@ -30,6 +30,8 @@ class DaemonLog {
   void trouble(const std::string& trouble, std::string_view text);
   // Says that TROUBLE is over where it was said that there is one.
   void recovered(const std::string& trouble, std::string_view text);
+  // Says nothing more of TROUBLE: another one is told in its place.
+  void forget(const std::string& trouble) { troubles_.erase(trouble); }
   // Those that are not over, with what was said.
   const std::map<std::string, std::string>& troubles() const { return troubles_; }
 

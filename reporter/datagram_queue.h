@@ -1,5 +1,4 @@
-// The socket of TLSRPT datagrams and its queue in the kernel: what keeps us from it, how long it
-// is, and how often it was found full.
+// The queue of TLSRPT datagrams in the kernel: how long it is, and how often it was found full.
 #pragma once
 
 #include <cstdint>
@@ -9,11 +8,6 @@
 #include "reporter/store/store.h"
 
 namespace tlsrpt::reporter {
-
-// Names of a collector's troubles: it cannot have tlsrpt_socket, such as while another program
-// listens there; or somebody has removed or replaced it.
-inline constexpr const char* tlsrpt_socket_trouble = "tlsrpt_socket";
-inline constexpr const char* tlsrpt_socket_removed = "removed tlsrpt_socket";
 
 // net.unix.max_dgram_qlen as it is now, which a socket made from now on has as the length of its
 // queue; 0: it cannot be read.

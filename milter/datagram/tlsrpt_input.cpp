@@ -12,6 +12,7 @@
 namespace tlsrpt::milter {
 namespace {
 
+using reporter::SocketObstacle;
 using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds retry_interval{10};
@@ -23,8 +24,6 @@ constexpr std::chrono::hours warning_interval{1};
 constexpr std::chrono::minutes dropped_warning_interval{1};
 constexpr const char* no_room =
     "more wait to be counted than the journal and memory may hold; see tlsrpt-milter(8)";
-constexpr const char* socket_trouble = reporter::tlsrpt_socket_trouble;
-constexpr const char* removal_trouble = reporter::tlsrpt_socket_removed;
 constexpr const char* journal_trouble = "datagram journal";
 
 // Numbers begin so high in a store that none of them was ever used in the one before it.
@@ -94,11 +93,12 @@ bool TlsrptInput::start() {
   auto made = TlsrptSocket::make(options_);
   if (made) {
     socket_ = *std::move(made);
-    log_.recovered(socket_trouble, "TLSRPT datagrams are received now");
+    tell_recovered("TLSRPT datagrams are received now");
     return true;
   }
-  log_.trouble(socket_trouble, "tlsrpt_socket: " + made.error().message() +
-                                   "; no TLSRPT datagrams until that can be had");
+  tell_trouble(
+      TlsrptSocket::obstacle(options_, made.error()),
+      "tlsrpt_socket: " + made.error().message() + "; no TLSRPT datagrams until that can be had");
   next_try_ = steady_clock::now() + retry_interval;
   return false;
 }
@@ -140,15 +140,28 @@ void TlsrptInput::lose_store() {
   committed_.reset();
 }
 
+// Each cause has a name, by which `--check` knows what mends it.
+void TlsrptInput::tell_trouble(SocketObstacle obstacle, const std::string& text) {
+  const std::string name = reporter::trouble_name(obstacle);
+  if (name != socket_trouble_) log_.forget(socket_trouble_);
+  socket_trouble_ = name;
+  log_.trouble(name, text);
+}
+
+void TlsrptInput::tell_recovered(const std::string& text) {
+  log_.recovered(socket_trouble_, text);
+  socket_trouble_.clear();
+}
+
 // Postfix sends into nothing where the name of the socket does not lead to ours any more.
 void TlsrptInput::look_for_socket() {
   const auto now = steady_clock::now();
   if (now < next_look_) return;
   next_look_ = now + look_interval;
   if (socket_->is_in_place()) {
-    log_.recovered(removal_trouble, options_.path + " is there again");
+    tell_recovered(options_.path + " is there again");
   } else if (socket_->is_handed_over()) {
-    log_.trouble(removal_trouble,
+    tell_trouble(SocketObstacle::handed_over,
                  options_.path +
                      ", which was handed over, was removed or replaced by somebody; no TLSRPT "
                      "datagrams until whoever makes it does so again: systemctl restart "
@@ -162,13 +175,14 @@ void TlsrptInput::look_for_socket() {
 void TlsrptInput::renew_socket() {
   auto made = TlsrptSocket::make(options_);
   if (!made) {
-    log_.trouble(removal_trouble, options_.path +
-                                      " was removed or replaced by somebody; no TLSRPT "
-                                      "datagrams until it can be made again: " +
-                                      made.error().message());
+    tell_trouble(TlsrptSocket::obstacle(options_, made.error()),
+                 options_.path +
+                     " was removed or replaced by somebody; no TLSRPT "
+                     "datagrams until it can be made again: " +
+                     made.error().message());
     return;
   }
-  log_.recovered(removal_trouble, options_.path + " is there again");
+  tell_recovered(options_.path + " is there again");
   log_.warning(options_.path +
                " was removed or replaced by somebody, and was made again; TLSRPT datagrams of "
                "meanwhile are lost");
@@ -183,7 +197,7 @@ void TlsrptInput::keep_up() {
   if (socket_ && !receiver_) {
     auto stop = Wakeup::make();
     if (!stop) {
-      log_.trouble(socket_trouble, stop.error().message());
+      tell_trouble(SocketObstacle::other, "tlsrpt_socket: " + stop.error().message());
       return;
     }
     receiver_.emplace(*socket_, journal_, landing_, clock_, last_, *std::move(stop),

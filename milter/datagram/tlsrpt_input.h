@@ -56,6 +56,8 @@ class TlsrptInput final : public CollectorInput {
   void keep_up();
   void look_for_socket();
   void renew_socket();
+  void tell_trouble(reporter::SocketObstacle obstacle, const std::string& text);
+  void tell_recovered(const std::string& text);
   void tell_overruns(Collector& counting);
   void tell_dropped(Collector& counting);
 
@@ -75,6 +77,7 @@ class TlsrptInput final : public CollectorInput {
   std::uint64_t last_ = 0;                  // Number of the last one before the present receiver.
   std::unique_ptr<TlsrptSocket> socket_;
   std::optional<TlsrptReceiver> receiver_;
+  std::string socket_trouble_;  // The name of what was told; empty: nothing.
   std::chrono::steady_clock::time_point next_try_{};
   std::chrono::steady_clock::time_point next_look_{};  // Whether it is in place.
   std::uint64_t untold_overruns_ = 0;

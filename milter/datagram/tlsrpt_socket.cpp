@@ -1,9 +1,13 @@
 #include "milter/datagram/tlsrpt_socket.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <system_error>
 #include <utility>
 
@@ -15,6 +19,7 @@ namespace {
 using policy::Errc;
 using policy::Error;
 using policy::UniqueFd;
+using reporter::SocketObstacle;
 
 UniqueFd make_socket() {
   return UniqueFd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -25,6 +30,16 @@ void ask_for_sender_and_time(int socket) {
   const int on = 1;
   ::setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
   ::setsockopt(socket, SOL_SOCKET, SO_TIMESTAMP, &on, sizeof on);
+}
+
+// Whether we, the effective user, may do what MODE says with PATH: 0, or errno.
+int access_problem(const std::string& path, int mode) {
+  return ::faccessat(AT_FDCWD, path.c_str(), mode, AT_EACCESS) == 0 ? 0 : errno;
+}
+
+bool is_other_file(const std::string& path) {
+  struct stat status {};
+  return ::lstat(path.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode);
 }
 
 }  // namespace
@@ -48,6 +63,30 @@ policy::Result<std::unique_ptr<TlsrptSocket>> TlsrptSocket::make(SocketFileOptio
   std::unique_ptr<TlsrptSocket> made(new TlsrptSocket(std::move(socket), std::move(file)));
   made->connect_probe(lasting);
   return made;
+}
+
+SocketObstacle TlsrptSocket::obstacle(const SocketFileOptions& options, const Error& error) {
+  const std::string temporary = SocketFile(options).temporary();
+  if (error.code() == Errc::temporary) {
+    const bool may_ask =
+        access_problem(options.path, W_OK) != EACCES && access_problem(temporary, W_OK) != EACCES;
+    return may_ask ? SocketObstacle::listener : SocketObstacle::hidden;
+  }
+  if (error.code() == Errc::not_found) return SocketObstacle::no_group;
+  const auto folder = std::filesystem::path(options.path).parent_path();
+  switch (access_problem(folder.string(), W_OK | X_OK)) {
+    case 0:
+      if (is_other_file(options.path) || is_other_file(temporary)) return SocketObstacle::no_socket;
+      return options.group.empty() ? SocketObstacle::other : SocketObstacle::group;
+    case ENOENT:
+      return SocketObstacle::no_folder;
+    case EACCES:
+      return SocketObstacle::closed_folder;
+    case EROFS:
+      return SocketObstacle::read_only;
+    default:
+      return SocketObstacle::other;
+  }
 }
 
 std::unique_ptr<TlsrptSocket> TlsrptSocket::adopt(UniqueFd socket, const std::string& path) {

@@ -12,6 +12,7 @@
 #include "milter/mail/socket_file.h"
 #include "policy/result.h"
 #include "policy/unique_fd.h"
+#include "reporter/socket_obstacle.h"
 
 namespace tlsrpt::milter {
 
@@ -20,6 +21,9 @@ class TlsrptSocket {
   // Makes it as OPTIONS say (but the type), with credentials of senders. Errors as those of
   // SocketFile. REQUIRES: no other thread creates files meanwhile.
   static policy::Result<std::unique_ptr<TlsrptSocket>> make(SocketFileOptions options);
+  // What made it fail with ERROR, as far as that is to be seen now.
+  static reporter::SocketObstacle obstacle(const SocketFileOptions& options,
+                                           const policy::Error& error);
   // Takes over SOCKET, which lies at PATH and is not ours to remove.
   static std::unique_ptr<TlsrptSocket> adopt(policy::UniqueFd socket, const std::string& path);
 

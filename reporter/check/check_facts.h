@@ -11,6 +11,7 @@
 #include "policy/utc_day.h"
 #include "reporter/dkim/dkim_record.h"
 #include "reporter/postfix/postconf.h"
+#include "reporter/socket_obstacle.h"
 #include "reporter/store/store.h"
 
 namespace tlsrpt::reporter {
@@ -73,6 +74,12 @@ struct DkimKeyFacts {
   std::vector<DkimRecordFinding> findings;  // About that record; none where there is no key.
 };
 
+// What a collector says of tlsrpt_socket.
+struct SocketTrouble {
+  SocketObstacle obstacle = SocketObstacle::other;
+  std::string text;
+};
+
 struct CheckFacts {
   std::string user;  // Who we are.
   std::string config_file;
@@ -96,15 +103,18 @@ struct CheckFacts {
   std::string dkim_domain;  // Empty: we do not sign.
   std::vector<DkimKeyFacts> dkim_keys;
 
-  std::string milter_socket = "none";  // "unix:/PATH", "inet:PORT@HOST", "none".
-  std::string milter_silence;          // Why nobody answers there as a milter; empty: it does.
-  std::string tlsrpt_socket = "none";  // "/PATH", "none".
-  unsigned max_queued_datagrams = 0;   // net.unix.max_dgram_qlen; 0: not known.
+  std::string milter_socket = "none";    // "unix:/PATH", "inet:PORT@HOST", "none".
+  std::string milter_silence;            // Why nobody answers there as a milter; empty: it does.
+  std::string tlsrpt_socket = "none";    // "/PATH", "none".
+  std::string tlsrpt_socket_group;       // Empty: any.
+  bool is_socket_folder_shared = false;  // Other things lie beside tlsrpt_socket, not of ours.
+  std::string closed_to_socket;  // The first folder on its way that we may not pass; empty: none.
+  unsigned max_queued_datagrams = 0;           // net.unix.max_dgram_qlen; 0: not known.
   std::vector<std::string> missing_datagrams;  // What a collector says of those that do not come.
-  std::vector<std::string> socket_troubles;    // What a collector says of tlsrpt_socket.
-  bool has_datagram_listener = false;          // Somebody has that socket, be it ours.
-  std::vector<std::string> datagrams_apart;    // Likewise, of those that do not find their lines.
-  LostDatagrams overruns;                      // Of that queue.
+  std::vector<SocketTrouble> socket_troubles;
+  bool has_datagram_listener = false;        // Somebody has that socket, be it ours.
+  std::vector<std::string> datagrams_apart;  // Likewise, of those that do not find their lines.
+  LostDatagrams overruns;                    // Of that queue.
 
   bool is_clock_unsynchronised = false;
 };

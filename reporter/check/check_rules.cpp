@@ -11,6 +11,7 @@
 #include "reporter/check/dkim_rules.h"
 #include "reporter/check/mail_rules.h"
 #include "reporter/check/postfix_mend.h"
+#include "reporter/check/socket_rules.h"
 #include "reporter/datagram_queue.h"
 #include "reporter/dkim/signing_domain.h"
 #include "reporter/postfix/relay_hosts.h"
@@ -285,31 +286,8 @@ void check_tlsrpt_socket(const CheckFacts& facts, CheckFindings* findings) {
   }
 }
 
-// A collector that is at work commits once a minute, be there nothing to count.
-bool is_collecting(const CheckFacts& facts) {
-  constexpr std::chrono::minutes longest_silence{5};
-  return facts.newest_commit && facts.now - *facts.newest_commit < longest_silence;
-}
-
-// Whoever has the socket gets the datagrams.
-void check_socket_holder(const CheckFacts& facts, CheckFindings* findings) {
-  const std::vector<std::string> commands{
-      "ss -xap | grep -F " + facts.tlsrpt_socket + "  # which program has it: stop that",
-      "systemctl restart tlsrpt-milter.service"};
-  for (const std::string& text : facts.socket_troubles) {
-    findings->push_back({Level::fault, "tlsrpt-arrival", text, commands});
-  }
-  if (facts.socket_troubles.empty() && facts.has_datagram_listener && !is_collecting(facts)) {
-    findings->push_back({Level::fault, "tlsrpt-arrival",
-                         "somebody has the socket " + facts.tlsrpt_socket +
-                             ", and no tlsrpt-milter has written into the store lately: another "
-                             "program gets the datagrams, or systemd keeps them until ours runs",
-                         commands});
-  }
-}
-
 void check_tlsrpt_arrival(const CheckFacts& facts, CheckFindings* findings) {
-  check_socket_holder(facts, findings);
+  check_socket_had(facts, findings);
   const std::string what = "smtp_tlsrpt_socket_name smtp_tlsrpt_enable queue_directory";
   for (const std::string& text : facts.missing_datagrams) {
     std::vector<std::string> commands{"ls -l " + facts.tlsrpt_socket};

@@ -143,8 +143,8 @@ void gather_store(const Settings& settings, CheckFacts* facts) {
       if (each.until) continue;
       if (each.name.starts_with(missing_datagrams)) facts->missing_datagrams.push_back(each.text);
       if (each.name.starts_with(datagrams_apart)) facts->datagrams_apart.push_back(each.text);
-      if (each.name == tlsrpt_socket_trouble || each.name == tlsrpt_socket_removed)
-        facts->socket_troubles.push_back(each.text);
+      if (const auto obstacle = socket_obstacle(each.name))
+        facts->socket_troubles.push_back({*obstacle, each.text});
     }
   }
   const auto collectors = (*store)->collectors();
@@ -163,11 +163,12 @@ std::string user_name(const Settings& settings) {
 // For the services that speak to milters, chrooted or not: the first obstacle.
 void gather_milter_reach(const Settings& settings, PostfixFacts* postfix) {
   constexpr std::string_view scheme = "unix:";
-  if (!settings.milter_socket.starts_with(scheme) || !postfix->problem.empty()) return;
-  const std::string path = settings.milter_socket.substr(scheme.size());
+  if (!postfix->problem.empty()) return;
   PostfixView view{value_of(postfix->values, "mail_owner"),
                    value_of(postfix->values, "queue_directory"), false};
   postfix->group = primary_group(view.user);
+  if (!settings.milter_socket.starts_with(scheme)) return;
+  const std::string path = settings.milter_socket.substr(scheme.size());
   for (const bool is_chrooted : {true, false}) {
     const bool is_used = std::any_of(
         postfix->services.begin(), postfix->services.end(), [&](const PostfixService& service) {
@@ -178,6 +179,21 @@ void gather_milter_reach(const Settings& settings, PostfixFacts* postfix) {
     if (is_used && postfix->milter_reach.obstacle == MilterReach::Obstacle::none)
       postfix->milter_reach = reach_socket(path, view);
   }
+}
+
+// Whether somebody else keeps files in the folder of tlsrpt_socket, which is not to be changed
+// then.
+bool is_folder_shared(const Settings& settings) {
+  const std::string& socket = settings.tlsrpt_socket;
+  std::error_code problem;
+  std::filesystem::directory_iterator each(std::filesystem::path(socket).parent_path(), problem);
+  for (; !problem && each != std::filesystem::directory_iterator(); each.increment(problem)) {
+    const std::string path = each->path().string();
+    // Behind our names stands what is on its way to them, or was moved out of it.
+    if (!path.starts_with(socket) && !("unix:" + path).starts_with(settings.milter_socket))
+      return true;
+  }
+  return false;
 }
 
 constexpr const char* system_resolver = "/etc/resolv.conf";
@@ -278,6 +294,7 @@ policy::Result<CheckFacts> gather_facts(const CommandContext& context) {
   CheckFacts facts;
   // As root, where we are: it may send to any socket, and can become Postfix's user.
   facts.has_datagram_listener = has_datagram_listener(settings.tlsrpt_socket);
+  facts.is_socket_folder_shared = is_folder_shared(settings);
   gather_all_postfix(settings, &facts);
   for (PostfixFacts& postfix : facts.postfix) {
     gather_milter_reach(settings, &postfix);
@@ -296,6 +313,8 @@ policy::Result<CheckFacts> gather_facts(const CommandContext& context) {
   }
   facts.milter_socket = settings.milter_socket;
   facts.tlsrpt_socket = settings.tlsrpt_socket;
+  facts.tlsrpt_socket_group = settings.tlsrpt_socket_group;
+  facts.closed_to_socket = closed_folder(settings.tlsrpt_socket);
   facts.max_queued_datagrams = max_queued_datagrams();
   facts.contact_info = settings.contact_info;
   facts.dkim_domain = settings.dkim_domain;

@@ -14,6 +14,7 @@ namespace tlsrpt::milter {
 namespace {
 
 using policy::Errc;
+using reporter::SocketObstacle;
 
 class TlsrptSocketTest : public testing::Test {
  protected:
@@ -81,6 +82,77 @@ TEST_F(TlsrptSocketTest, OneThatWasHandedOverKeepsItsName) {
     socket->withdraw();
   }
   EXPECT_TRUE(std::filesystem::exists(path()));
+}
+
+// While it lives, root is nobody: root may do everything.
+class AsNobody {
+ public:
+  AsNobody() : was_(::geteuid()) {
+    if (was_ == 0 && ::seteuid(65534) != 0) std::abort();
+  }
+  ~AsNobody() {
+    if (was_ == 0 && ::seteuid(0) != 0) std::abort();
+  }
+  AsNobody(const AsNobody&) = delete;
+  AsNobody& operator=(const AsNobody&) = delete;
+
+ private:
+  uid_t was_;
+};
+
+class TlsrptSocketObstacleTest : public TlsrptSocketTest {
+ protected:
+  // Others may pass.
+  TlsrptSocketObstacleTest() : options_{path(), "", 0620, 0} {
+    ::chmod(folder_.path().c_str(), 0755);
+  }
+  reporter::SocketObstacle obstacle() const {
+    const auto socket = TlsrptSocket::make(options_);
+    return socket ? SocketObstacle::other : TlsrptSocket::obstacle(options_, socket.error());
+  }
+  SocketFileOptions options_;
+};
+
+TEST_F(TlsrptSocketObstacleTest, WhatLiesThere) {
+  const auto holder = make();
+  EXPECT_EQ(obstacle(), SocketObstacle::listener);
+  options_.path = folder_.write("file", "");
+  EXPECT_EQ(obstacle(), SocketObstacle::no_socket);
+  options_.path = folder_.file("beside");
+  folder_.write("beside.new", "");
+  EXPECT_EQ(obstacle(), SocketObstacle::no_socket);
+}
+
+TEST_F(TlsrptSocketObstacleTest, AFolderThatIsAbsentOrClosed) {
+  options_.path = folder_.file("nowhere/t.sock");
+  EXPECT_EQ(obstacle(), SocketObstacle::no_folder);
+  const std::string folder = folder_.file("closed");
+  std::filesystem::create_directory(folder);
+  options_.path = folder + "/t.sock";
+  for (const auto mode : {0U, 0555U}) {
+    ASSERT_EQ(::chmod(folder.c_str(), mode), 0);
+    const AsNobody nobody;
+    EXPECT_EQ(obstacle(), SocketObstacle::closed_folder) << mode;
+  }
+}
+
+TEST_F(TlsrptSocketObstacleTest, ASocketThatMayNotBeAsked) {
+  const auto holder = TlsrptSocket::make({path(), "", 0, 0});
+  ASSERT_EQ(::chmod(folder_.path().c_str(), 0777), 0);
+  const AsNobody nobody;
+  // Only root can be denied its own by becoming somebody else.
+  if (::getuid() == 0) {
+    EXPECT_EQ(obstacle(), SocketObstacle::hidden);
+  }
+}
+
+TEST_F(TlsrptSocketObstacleTest, AGroupThatIsAbsentOrNotOurs) {
+  options_.group = "no such group";
+  EXPECT_EQ(obstacle(), SocketObstacle::no_group);
+  ASSERT_EQ(::chmod(folder_.path().c_str(), 0777), 0);
+  options_.group = "daemon";
+  const AsNobody nobody;
+  EXPECT_EQ(obstacle(), SocketObstacle::group);
 }
 
 }  // namespace

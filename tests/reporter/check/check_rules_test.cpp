@@ -155,25 +155,6 @@ TEST_F(CheckRulesTest, DatagramsThatTheLogTellsOfAndThatDoNotArrive) {
   EXPECT_THAT(commands().back(), HasSubstr("smtp_tlsrpt_socket_name"));
 }
 
-TEST_F(CheckRulesTest, AnotherProgramThatHasTheSocketOfDatagrams) {
-  facts.postfix.clear();
-  facts.tlsrpt_socket = "/run/t.sock";
-  facts.has_datagram_listener = true;
-  facts.newest_commit = facts.now - std::chrono::minutes(4);
-  EXPECT_THAT(found(), IsEmpty()) << "ours, as it says nothing else";
-  facts.socket_troubles = {"tlsrpt_socket: /run/t.sock: another program listens on it"};
-  EXPECT_THAT(found(), ElementsAre("fault tlsrpt-arrival"));
-  EXPECT_THAT(commands().front(), HasSubstr("ss -xap | grep -F /run/t.sock"));
-  EXPECT_THAT(commands().back(), HasSubstr("systemctl restart tlsrpt-milter.service"));
-  facts.socket_troubles.clear();
-  facts.newest_commit.reset();
-  EXPECT_THAT(found(), ElementsAre("fault tlsrpt-arrival"));
-  facts.newest_commit = facts.now - std::chrono::minutes(6);
-  EXPECT_THAT(found(), ElementsAre("fault tlsrpt-arrival"));
-  facts.has_datagram_listener = false;
-  EXPECT_THAT(found(), IsEmpty());
-}
-
 TEST_F(CheckRulesTest, DatagramsThatDoNotFindTheirLines) {
   facts.datagrams_apart = {"file:/var/log/mail.log: its time stamps are 60 minutes behind"};
   EXPECT_THAT(found(), IsEmpty());
