@@ -167,7 +167,7 @@ std::vector<std::string> missing_on_machine(const Settings& settings) {
   if (const auto fault = find_transport_fault(settings)) {
     add(fault->option, fault->message);
   }
-  // Only where it was set: not each machine that reports has a Postfix, and its group.
+  // Only where it was set: the default is the group of a Postfix that may come later.
   const auto add_group = [&](std::string_view option, const std::string& name) {
     if (!settings.option_lines.contains(option)) return;
     if (const auto group = find_group(name); !group.ok()) add(option, group.error().message());
@@ -215,6 +215,19 @@ std::vector<std::string> awaited_on_machine(const Settings& settings) {
   for (const std::string_view scheme : {"sendmail:", "directory:"})
     look("mail_transport", settings.mail_transport, scheme,
          "no report is mailed before it is there");
+  const auto look_for_group = [&](std::string_view option, const std::string& name) {
+    if (settings.option_lines.contains(option) || name.empty()) return;
+    if (const auto group = find_group(name); !group.ok())
+      awaited.push_back(fault_text(settings, option,
+                                   "warning: " + group.error().message() +
+                                       "; tlsrpt-milter has no such socket before there is one"));
+  };
+  // The usual socket of the milter does no harm where there is no Postfix.
+  if (settings.milter_socket.starts_with("unix:") &&
+      settings.option_lines.contains("milter_socket"))
+    look_for_group("milter_socket_group", settings.milter_socket_group);
+  if (settings.tlsrpt_socket != "none")
+    look_for_group("tlsrpt_socket_group", settings.tlsrpt_socket_group);
   return awaited;
 }
 

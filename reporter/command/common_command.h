@@ -29,8 +29,9 @@ std::string default_config_text();
 // each.
 std::vector<std::string> missing_on_machine(const Settings& settings);
 
-// What may come later, a warning each: the logs of a Postfix that was just installed, and the
-// program or folder of mail_transport, as a mail system is often installed after us.
+// What may come later, a warning each: the logs of a Postfix that was just installed, the program
+// or folder of mail_transport, and the group that sockets have where none is set, as a mail system
+// is often installed after us.
 std::vector<std::string> awaited_on_machine(const Settings& settings);
 
 }  // namespace tlsrpt::reporter

@@ -25,6 +25,8 @@ store = sqlite:$work/store
 milter_socket = unix:$work/milter
 tlsrpt_socket = $work/file
 postfix_config = $work/absent $work/map
+milter_socket_group = root
+tlsrpt_socket_group = root
 END
 cat >"$work/expected" <<END
 $work/tlsrpt.conf:3: log_timezone: /usr/share/zoneinfo/Mars/Olympus: No such file or directory

@@ -135,6 +135,24 @@ TEST(CommonCommand, WarnsOfWhatMayComeLater) {
                            ": No such file or directory; no report is mailed before it is there\n");
 }
 
+TEST(CommonCommand, AGroupOfSocketsIsAwaitedUnlessItWasSet) {
+  Settings settings = default_settings();
+  settings.mail_transport = "smtp://relay.example";
+  settings.milter_socket_group = settings.tlsrpt_socket_group = "no such group";
+  EXPECT_TRUE(awaited_on_machine(settings).empty()) << "none of the sockets was set";
+  settings.option_lines["milter_socket"] = 1;
+  settings.tlsrpt_socket = "/run/t.sock";
+  const std::string what =
+      "there is no group no such group; tlsrpt-milter has no such socket before there is one";
+  EXPECT_EQ(awaited_on_machine(settings),
+            (std::vector<std::string>{"milter_socket_group: warning: " + what,
+                                      "tlsrpt_socket_group: warning: " + what}));
+  EXPECT_TRUE(missing_on_machine(settings).empty());
+  settings.option_lines["milter_socket_group"] = settings.option_lines["tlsrpt_socket_group"] = 1;
+  EXPECT_TRUE(awaited_on_machine(settings).empty());
+  EXPECT_EQ(missing_on_machine(settings).size(), 2U);
+}
+
 TEST(CommonCommand, AFolderIsNeitherALogNorAProgram) {
   Settings settings = default_settings();
   settings.log_source = {"file:/"};
