@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <array>
@@ -23,7 +24,7 @@ using policy::Error;
 using policy::Status;
 
 struct RecordHead {
-  std::uint32_t magic = 0;
+  std::uint32_t check = 0;   // Of all that follows.
   std::uint32_t length = 0;  // Of the octets that follow.
   std::uint64_t sequence = 0;
   std::int64_t at = 0;
@@ -32,7 +33,8 @@ struct RecordHead {
 };
 static_assert(sizeof(RecordHead) == 32, "no padding is written");
 
-constexpr std::uint32_t record_magic = 0x54525031;
+// What the checks begin with; another format would begin with another.
+constexpr std::uint32_t check_begin = 0x54525032;
 constexpr std::uint32_t flag_truncated = 1;
 // How often StampOf is shifted.
 constexpr unsigned stamp_shift = 1;
@@ -49,35 +51,60 @@ static_assert(block_octets > sizeof(RecordHead) + max_datagram);
 constexpr std::uint64_t max_segment = 64ULL * 1024 * 1024;
 constexpr std::size_t number_digits = 20;
 
-// Takes the first record off OCTETS; none where there is no whole one.
-std::optional<ReceivedDatagram> take_record(std::string_view* octets) {
-  RecordHead head;
-  if (octets->size() < sizeof head) return std::nullopt;
-  std::memcpy(&head, octets->data(), sizeof head);
-  if (head.magic != record_magic || head.length > max_datagram ||
-      head.length > octets->size() - sizeof head) {
-    return std::nullopt;
-  }
+ReceivedDatagram to_datagram(const RecordHead& head, std::string_view octets) {
   ReceivedDatagram datagram;
   datagram.sequence = head.sequence;
   datagram.pid = head.pid;
   datagram.at = policy::from_unix_seconds(head.at);
-  datagram.octets = octets->substr(sizeof head, head.length);
+  datagram.octets = octets;
   datagram.is_truncated = (head.flags & flag_truncated) != 0;
   datagram.stamp = static_cast<StampOf>(std::min<std::uint32_t>(
       head.flags >> stamp_shift & stamp_mask, static_cast<std::uint32_t>(StampOf::start)));
   if ((head.flags & flag_repeatable) != 0) datagram.text = head.sequence;
   if ((head.flags & flag_repeats) != 0 && head.length == sizeof datagram.text)
     std::memcpy(&datagram.text, datagram.octets.data(), sizeof datagram.text);
-  octets->remove_prefix(sizeof head + head.length);
   return datagram;
 }
 
+// RECORD is a head and what follows it.
+std::uint32_t check_of(std::string_view record) {
+  record.remove_prefix(sizeof RecordHead::check);
+  return static_cast<std::uint32_t>(::crc32(check_begin,
+                                            reinterpret_cast<const Bytef*>(record.data()),
+                                            static_cast<uInt>(record.size())));
+}
+
+// Reads the head that OCTETS begin with; none where there is no whole record.
+std::optional<RecordHead> read_head(std::string_view octets) {
+  RecordHead head;
+  if (octets.size() < sizeof head) return std::nullopt;
+  std::memcpy(&head, octets.data(), sizeof head);
+  if (head.length > max_datagram || head.length > octets.size() - sizeof head) return std::nullopt;
+  return head;
+}
+
+// Takes the first sound record off OCTETS, with those before it that a disk has damaged; none where
+// there is none.
+std::optional<ReceivedDatagram> take_record(std::string_view* octets) {
+  std::string_view rest = *octets;
+  auto head = read_head(rest);
+  while (head && head->check != check_of(rest.substr(0, sizeof *head + head->length))) {
+    rest.remove_prefix(sizeof *head + head->length);
+    head = read_head(rest);
+  }
+  if (!head) return std::nullopt;
+  *octets = rest.substr(sizeof *head + head->length);
+  return to_datagram(*head, rest.substr(sizeof *head, head->length));
+}
+
 void put_record(const RecordHead& head, std::string_view octets, std::string* batch) {
+  const std::size_t begin = batch->size();
   std::array<char, sizeof head> written{};
   std::memcpy(written.data(), &head, sizeof head);
   batch->append(written.data(), written.size());
   batch->append(octets);
+  const std::uint32_t check = check_of(std::string_view(*batch).substr(begin));
+  std::memcpy(batch->data() + begin, &check, sizeof check);
 }
 
 // As many of SIZE octets at OFFSET as there are.
@@ -177,7 +204,6 @@ void DatagramJournal::take_up(std::uint64_t first) {
 // Adds the record of DATAGRAM to batch_.
 void DatagramJournal::put(const ReceivedDatagram& datagram) {
   RecordHead head;
-  head.magic = record_magic;
   head.length = static_cast<std::uint32_t>(datagram.octets.size());
   head.sequence = datagram.sequence;
   head.at = policy::unix_seconds(datagram.at);
@@ -353,7 +379,6 @@ void DatagramJournal::release(std::uint64_t sequence) {
   committed_ = sequence;
   std::string record;
   RecordHead head;
-  head.magic = record_magic;
   head.sequence = sequence;
   put_record(head, {}, &record);
   // Where it cannot be written, a store that is removed costs what it had not committed.

@@ -8,13 +8,14 @@
 // are bounded; what finds no room is dropped.
 //
 //   segment := record*
-//   record  := magic:u32 length:u32 sequence:u64 at:i64 pid:i32 flags:u32 octets
+//   record  := check:u32 length:u32 sequence:u64 at:i64 pid:i32 flags:u32 octets
 //
 // in the byte order of the machine: nobody else reads it. Of one domain with one result all
 // datagrams are the same: a text stands once in a segment, and whatever repeats it has, in place of
 // its octets, the number of the one that has them. Numbers ascend. A record that a kill cut
-// off ends its segment. STORE.datagrams-committed is one record without octets, whose number is
-// that of the last committed datagram: the store knows that, too, but may be removed.
+// off ends its segment; one that a disk has damaged is left out, as its CRC-32 tells.
+// STORE.datagrams-committed is one record without octets, whose number is that of the last
+// committed datagram: the store knows that, too, but may be removed.
 #pragma once
 
 #include <atomic>

@@ -277,5 +277,25 @@ TEST_F(DatagramJournalTest, HoldsTheLongestDatagram) {
   EXPECT_EQ(count, 32U);
 }
 
+TEST_F(DatagramJournalTest, WhatADiskHasDamagedIsLeftOutAndNothingElse) {
+  constexpr std::uint64_t all = 20;
+  append(*open(), 1, all);
+  const std::string name = "s.datagrams-00000000000000000001";
+  const std::string sound = folder_.read(name);
+  std::size_t lost = 0;
+  for (std::size_t octet = 0; octet < sound.size(); ++octet) {
+    std::string damaged = sound;
+    damaged[octet] = static_cast<char>(damaged[octet] ^ (1 << octet % 8));
+    folder_.write(name, damaged);
+    const auto journal = open();
+    EXPECT_LE(journal->last(), all);
+    const std::size_t found = read(*journal).size();
+    EXPECT_LT(found, all) << octet;
+    lost += all - found;
+  }
+  // The end of a record is not known where its length is damaged.
+  EXPECT_LT(static_cast<double>(lost) / static_cast<double>(sound.size()), 2.0);
+}
+
 }  // namespace
 }  // namespace tlsrpt::milter
