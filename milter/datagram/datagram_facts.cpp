@@ -81,10 +81,12 @@ SharedFacts share_facts(DatagramFacts facts) {
       for (const std::string& text : *texts) facts.octets += text.size();
     }
   }
+  // Shared by what remembers texts, and by all that wait or are remembered.
   return std::make_shared<const DatagramFacts>(std::move(facts));
 }
 
 SharedFacts only_what_pairs(const DatagramFacts& facts) {
+  // Shared by all that have forgotten theirs.
   static const SharedPolicy none = std::make_shared<const SeenPolicy>();
   DatagramFacts left;
   left.domain = facts.domain;
