@@ -279,8 +279,11 @@ void DatagramJoin::advance(policy::UtcSeconds at) {
   // A single line with a stamp of its own does not end anybody's wait.
   const bool is_first = last_stamp_ == policy::UtcSeconds();
   const auto now = is_first ? at : std::min(at, last_stamp_);
-  if (!is_first && at > last_stamp_ + line_lag) {
-    gap_begin_ = last_stamp_;
+  // A log may stand still from the very first on.
+  const bool none_came = is_first && datagrams_.empty();
+  const auto since = is_first && !none_came ? datagrams_.begin()->second.at : last_stamp_;
+  if (!none_came && at > since + line_lag) {
+    gap_begin_ = since;
     gap_end_ = at;
   }
   last_stamp_ = at;

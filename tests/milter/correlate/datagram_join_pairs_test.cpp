@@ -468,6 +468,19 @@ TEST(DatagramJoinPairs, LinesOfAnotherHostTakeNoDatagramOfOurs) {
   EXPECT_EQ(by_source(world), (Sources{{"both", 700}, {"log", 1}, {"datagram", 1}}));
 }
 
+TEST(DatagramJoinPairs, ALogThatStandsStillFromTheFirstOn) {
+  constexpr int all = 600;
+  for (const bool restarts : {false, true}) {
+    JoinWorld world;
+    for (int now = 0; now < all; ++now) {
+      world.datagram(now, 7 + now % 4, success_datagram("a.example")).end(now);
+      if (restarts && now == 300) ASSERT_TRUE(world.restart(now));
+    }
+    for (int late = 0; late < all; ++late) log_session(world, all + late / 60, 7 + late % 4);
+    EXPECT_EQ(by_source(world.end(3 * hour)), (Sources{{"both", all}}));
+  }
+}
+
 TEST(DatagramJoinPairs, AContainerBesideTheHostWhoseLogStoodStill) {
   constexpr int between = 40;
   for (const int minutes : {12, 20, 60}) {
