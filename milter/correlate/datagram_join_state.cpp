@@ -42,8 +42,8 @@ PolicyType read_policy_type(StateReader& reader) {
 
 }  // namespace
 
-// Writes and reads the parts of a join's state. Each policy is written once, and so
-// is what several datagrams say.
+// Writes and reads the parts of a join's state. Each policy is written once, and so is what several
+// datagrams say.
 class DatagramJoin::StateOf {
  public:
   explicit StateOf(StateWriter* writer) : writer_(writer) {}

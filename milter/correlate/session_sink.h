@@ -64,7 +64,8 @@ class SessionSink {
   virtual void count(const Session& session) = 0;
   // One session (or message) that is in no report. DOMAIN may be empty.
   virtual void ignore(policy::Ignored kind, policy::UtcSeconds at, std::string_view domain) = 0;
-  // One session that count() or ignore() was told, in this life or before: it is another one's.
+  // Takes back one session that count() or ignore() was told, in this life or before; it is told
+  // anew where it counts.
   virtual void take_back(const Session& /*session*/) {}
   virtual void take_back(policy::Ignored /*kind*/, policy::UtcSeconds /*at*/) {}
   // A relevant line that fits nothing.

@@ -3,8 +3,8 @@
 namespace tlsrpt::milter {
 namespace {
 
-// The end of the year 9999, and as long before 1970.
-constexpr std::int64_t instant_max = 253402300799;
+// No stamp of a log is later, or as long before 1970.
+constexpr std::int64_t instant_max = std::int64_t{1} << 40;
 
 }  // namespace
 
