@@ -214,6 +214,8 @@ class DatagramJoin final : public SessionSink {
   policy::UtcSeconds earliest_line(const Datagram& datagram) const;
 
   bool is_late(policy::UtcSeconds since, policy::UtcSeconds at, const Datagram& datagram) const;
+  bool is_late_and_off(policy::UtcSeconds since, policy::UtcSeconds at,
+                       const Datagram& datagram) const;
   bool was_read_over(const Line& line, const Datagram& datagram) const;
   bool some_pids_differ(const Line& line, bool may_be_first) const;
   bool are_incomparable(const Line& line, const Datagram& datagram) const;

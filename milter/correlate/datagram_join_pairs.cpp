@@ -129,6 +129,13 @@ bool DatagramJoin::is_late(policy::UtcSeconds since, policy::UtcSeconds at,
   return datagram.at >= since - line_lag && datagram.at <= at + lag;
 }
 
+// Likewise where the log's time zone is wrong, and known to be.
+bool DatagramJoin::is_late_and_off(policy::UtcSeconds since, policy::UtcSeconds at,
+                                   const Datagram& datagram) const {
+  const auto off = stamps_off();
+  return off && is_late(since - *off, at - *off, datagram);
+}
+
 // LINE is one of a log that stood still, and many datagrams of that time wait: the first of them.
 // Lines that waited, too, would soon be too many.
 DatagramJoin::Datagrams::iterator DatagramJoin::find_late(const Line& line) {
@@ -172,17 +179,21 @@ bool DatagramJoin::some_pids_differ(const Line& line, bool may_be_first) const {
 DatagramJoin::Datagrams::iterator DatagramJoin::find_far(std::uint64_t number, const Line& line) {
   const bool has_right_stamp = evidence_.stamps_agree(number, line.at);
   const policy::UtcSeconds since = loses_both() ? line.at : line.since;
+  const auto ahead =
+      std::max(stamps_off().value_or(std::chrono::minutes(0)), std::chrono::minutes(0));
   auto best = datagrams_.end();
   for (const auto& entry : datagram_index_.all(key_of(line))) {
     const bool is_other = entry.pid != line.pid;
     if (is_other && best != datagrams_.end()) continue;
     const bool may_be_off = !has_right_stamp && zone_offset(line.at, entry.at);
-    if (!may_be_off && entry.at < since - line_lag) continue;
+    if (!may_be_off && entry.at < since - ahead - line_lag) continue;
     const auto found = datagrams_.find(entry.number);
     const Datagram& datagram = found->second;
     const bool near = is_near(line, datagram);
-    if ((!near && !may_be_off && !is_late(since, line.at, datagram)) || !agree(line, datagram))
+    if (!near && !may_be_off && !is_late(since, line.at, datagram) &&
+        !is_late_and_off(since, line.at, datagram))
       continue;
+    if (!agree(line, datagram)) continue;
     if (!is_other) return found;
     if (!near && !some_pids_differ(line, may_be_off)) continue;
     if (was_read_over(line, datagram) && are_incomparable(line, datagram)) best = found;
@@ -197,7 +208,9 @@ DatagramJoin::Lines::iterator DatagramJoin::find_far(const Datagram& datagram) {
   for (const auto& entry : line_index_.all(key_of(datagram))) {
     const bool is_other = entry.pid != datagram.pid;
     if (is_other && best != lines_.end()) continue;
-    const bool late = is_late(is_sure ? entry.since : entry.at, entry.at, datagram);
+    const policy::UtcSeconds since = is_sure ? entry.since : entry.at;
+    const bool late =
+        is_late(since, entry.at, datagram) || is_late_and_off(since, entry.at, datagram);
     if (!late && !zone_offset(entry.at, datagram.at)) continue;
     const auto found = lines_.find(entry.number);
     const Line& line = found->second;

@@ -468,6 +468,25 @@ TEST(DatagramJoinPairs, LinesOfAnotherHostTakeNoDatagramOfOurs) {
   EXPECT_EQ(by_source(world), (Sources{{"both", 700}, {"log", 1}, {"datagram", 1}}));
 }
 
+TEST(DatagramJoinPairs, AWrongTimeZoneOfALogThatStandsStill) {
+  constexpr int begin = 3000;
+  constexpr int end = begin + 1800;
+  constexpr int all = end + 3000;
+  for (const int zone : {-hour, 2 * hour}) {
+    JoinWorld world;
+    int next = 0;  // Of those whose lines are not written yet; one every ten seconds.
+    for (int now = 0; now < all; ++now) {
+      if (now % 10 == 0) world.datagram(now, 7 + now / 10 % 4, success_datagram("a.example"));
+      for (; next <= now && (now < begin || now >= end); next += 10)
+        log_session(world, now + zone, 7 + next / 10 % 4);
+      world.end(now);
+    }
+    EXPECT_EQ(world.join().stamps_off(), std::chrono::minutes(zone / 60));
+    world.end(all + 30 * hour);
+    EXPECT_EQ(world.sink.seen.size(), static_cast<std::size_t>(all / 10)) << zone;
+  }
+}
+
 TEST(DatagramJoinPairs, ALogThatStandsStillFromTheFirstOn) {
   constexpr int all = 600;
   for (const bool restarts : {false, true}) {
