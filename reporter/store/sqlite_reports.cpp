@@ -86,6 +86,22 @@ OpenDay read_open_day(SqliteRow& row, std::int64_t& number, std::string& place) 
 
 }  // namespace
 
+// They belong to no day that can be closed.
+Status SqliteReports::name_damaged_days(OpenPage& page) {
+  Result<SqliteUse> query = database_.use(sql::damaged_days);
+  if (!query.ok()) return std::move(query).error();
+  (*query)->bind(1, least_day).bind(2, most_day);
+  for (;;) {
+    const Result<bool> found = (*query)->step();
+    if (!found.ok()) return found.error();
+    if (!*found) return Unit{};
+    SqliteRow row(**query);
+    (void)row.integer("day", least_day, most_day);
+    if (const Status good = row.check("days"); !good.ok())
+      page.damaged.push_back({std::nullopt, good.error().message()});
+  }
+}
+
 Result<OpenPage> SqliteReports::open_days(policy::UtcDay before, std::int64_t after,
                                           unsigned limit) {
   Result<SqliteUse> query = database_.use(sql::open_days);
@@ -93,6 +109,9 @@ Result<OpenPage> SqliteReports::open_days(policy::UtcDay before, std::int64_t af
   (*query)->bind(1, number_of(before)).bind(2, after);
   OpenPage page;
   page.end = after;
+  if (after == 0) {
+    if (Status named = name_damaged_days(page); !named.ok()) return std::move(named).error();
+  }
   for (unsigned read = 0;; ++read) {
     const Result<bool> found = (*query)->step();
     if (!found.ok()) return found.error();

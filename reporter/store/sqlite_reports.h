@@ -18,6 +18,7 @@ class SqliteReports {
  public:
   explicit SqliteReports(SqliteDatabase& database) : database_(database) {}
 
+  // The first page names the days that are out of range, too.
   policy::Result<OpenPage> open_days(policy::UtcDay before, std::int64_t after, unsigned limit);
   policy::Result<std::uint64_t> open_domains(policy::UtcDay before);
   policy::Result<std::vector<OpenDay>> settled_days(policy::UtcDay before, std::string_view domain);
@@ -36,6 +37,7 @@ class SqliteReports {
   policy::Status prune(policy::UtcDay before);
 
  private:
+  policy::Status name_damaged_days(OpenPage& page);
   policy::Status close_in_transaction(const StoredReport& report,
                                       const std::vector<Delivery>& deliveries,
                                       std::uint64_t sessions_seen,

@@ -147,7 +147,11 @@ inline constexpr std::string_view collector_troubles =
     "SELECT relay, name, trouble, since, until FROM collector_trouble ORDER BY relay, name";
 inline constexpr std::string_view not_understood_of_day =
     "SELECT line FROM not_understood WHERE day = ?1 ORDER BY number";
-inline constexpr std::string_view days = "SELECT day FROM day ORDER BY day";
+// Both: ?1 and ?2 the least and the most day that there may be.
+inline constexpr std::string_view days =
+    "SELECT day FROM day WHERE day BETWEEN ?1 AND ?2 ORDER BY day";
+inline constexpr std::string_view damaged_days =
+    "SELECT day FROM day WHERE day NOT BETWEEN ?1 AND ?2";
 
 // Closing a day. ?1 day, ?2 domain (its number), ?3 revision, ?4 Outcome::no_tls_seen throughout.
 // Here ?1 is the day before which, ?2 the domain after which.

@@ -415,6 +415,7 @@ Result<std::vector<NotUnderstood>> SqliteStore::not_understood(policy::UtcDay da
 Result<std::vector<policy::UtcDay>> SqliteStore::days() {
   Result<SqliteUse> query = database_.use(sql::days);
   if (!query.ok()) return std::move(query).error();
+  (*query)->bind(1, least_day).bind(2, most_day);
   std::vector<policy::UtcDay> days;
   for (;;) {
     const Result<bool> found = (*query)->step();

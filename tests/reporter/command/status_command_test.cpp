@@ -260,9 +260,13 @@ TEST_F(StatusCommand, DamageHidesOnlyWhatIsDamaged) {
   damage(
       "UPDATE domain_day SET last_revision = -1 WHERE domain = (SELECT id FROM text WHERE "
       "value = 'a.example'); UPDATE collector SET committed_at = 9223372036854775807; "
-      "INSERT INTO ignored (day, kind, sessions) SELECT day, 99, 1 FROM day");
+      "INSERT INTO ignored (day, kind, sessions) SELECT day, 99, 1 FROM day; "
+      "INSERT INTO lost_datagram (day, kind, count, last) SELECT day, 1, 7, day * 86400 FROM day; "
+      "INSERT INTO day (day, domains) VALUES (26062518628, 0)");
   const std::string json = status(Format::json);
   EXPECT_THAT(json, HasSubstr("\"open-domains\":2,\"set-aside-domains\":1"));
+  EXPECT_THAT(json, HasSubstr("days: damaged row: day 26062518628 is out of range"));
+  EXPECT_THAT(json, ContainsRegex("\"lost-datagrams\":\\{\"[a-z0-9-]+\":7\\}"));
   EXPECT_THAT(json, HasSubstr("\"damaged\":[\"collectors: damaged row: committed_at"));
   EXPECT_THAT(json, HasSubstr("\"ignored sessions of 2026-11-22: damaged row: kind is unknown\""));
   EXPECT_THAT(json, HasSubstr("a.example): damaged row: last_revision -1 is out of range"));

@@ -363,8 +363,13 @@ TEST(SqliteStore, DamageOutsideTheFactsIsNamedToo) {
   damaged.run("UPDATE mx_handshake SET day = 9999999999");
   EXPECT_THAT(message_of((*store)->last_handshake("mx", "192.0.2.1")),
               StartsWith("handshake with mx: damaged row: day 9999999999"));
-  damaged.run("UPDATE day SET day = -9999999999");
-  EXPECT_THAT(message_of((*store)->days()), StartsWith("days: damaged row: day -9999999999"));
+  damaged.run("INSERT INTO day (day, domains) VALUES (-9999999999, 0), (26062518628, 0)");
+  EXPECT_THAT(*(*store)->days(), ElementsAre(day("2026-11-22"))) << "one bad day hides no other";
+  const auto open = (*store)->open_days(day("2026-11-23"), 0, 10);
+  ASSERT_TRUE(open.ok() && open->damaged.size() == 2U);
+  EXPECT_THAT(open->damaged[0].what, StartsWith("days: damaged row: day -9999999999"));
+  EXPECT_THAT(open->damaged[1].what, StartsWith("days: damaged row: day 26062518628"));
+  EXPECT_TRUE((*store)->open_days(day("2026-11-23"), 1, 10)->damaged.empty()) << "named once";
   damaged.allow_any_type();
   damaged.run("UPDATE collector SET position = 'text', committed_at = NULL");
   damaged.run("UPDATE not_understood SET line = 5");
