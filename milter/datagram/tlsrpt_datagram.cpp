@@ -7,6 +7,8 @@
 #include <optional>
 #include <utility>
 
+#include "milter/datagram/json_grammar.h"
+
 namespace tlsrpt::milter {
 namespace {
 
@@ -38,9 +40,10 @@ constexpr auto codes = std::to_array<std::pair<std::int64_t, Outcome>>({
     {306, Outcome::dane_required},
 });
 
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+constexpr std::string_view blanks = " \t\r\n";
 
-// Whether more brackets than may be are open at once in TEXT, which has to begin with one.
+// Whether more brackets than may be are open at once in TEXT, which has to begin with one. As
+// simdjson counts them: without a pair that holds nothing.
 bool opens_too_many(std::string_view text) {
   std::size_t depth = 0;
   bool in_text = false;
@@ -50,8 +53,13 @@ bool opens_too_many(std::string_view text) {
       if (c == '\\') ++at;
       in_text = c != '"';
     } else if (c == '[' || c == '{') {
-      if (++depth == max_depth) return true;
-    } else if (depth == 0 && !is_blank(c)) {
+      const std::size_t next = text.find_first_not_of(blanks, at + 1);
+      if (next != std::string_view::npos && (text[next] == ']' || text[next] == '}')) {
+        at = next;
+      } else if (++depth == max_depth) {
+        return true;
+      }
+    } else if (depth == 0 && blanks.find(c) == std::string_view::npos) {
       return false;  // Neither object nor array.
     } else if (c == ']' || c == '}') {
       --depth;
@@ -60,62 +68,6 @@ bool opens_too_many(std::string_view text) {
     }
   }
   return false;
-}
-
-// What stands at the start of TEXT: how many octets of digits.
-std::size_t count_digits(std::string_view text) {
-  return std::min(text.find_first_not_of("0123456789"), text.size());
-}
-
-// The length of the number at the start of TEXT; 0: there is none (RFC 8259, 6).
-std::size_t number_length(std::string_view text) {
-  std::size_t at = text.starts_with('-') ? 1 : 0;
-  const std::size_t whole = count_digits(text.substr(at));
-  if (whole == 0 || (whole > 1 && text[at] == '0')) return 0;
-  at += whole;
-  if (text.substr(at).starts_with('.')) {
-    const std::size_t fraction = count_digits(text.substr(at + 1));
-    if (fraction == 0) return 0;
-    at += 1 + fraction;
-  }
-  if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
-    ++at;
-    if (at < text.size() && (text[at] == '+' || text[at] == '-')) ++at;
-    const std::size_t exponent = count_digits(text.substr(at));
-    if (exponent == 0) return 0;
-    at += exponent;
-  }
-  return at;
-}
-
-// The length of the escape at the start of TEXT; 0: there is none (RFC 8259, 7).
-std::size_t escape_length(std::string_view text) {
-  constexpr std::string_view hexadecimal = "0123456789abcdefABCDEF";
-  if (text.size() < 2) return 0;
-  if (text[1] != 'u') return std::string_view("\"\\/bfnrt").find(text[1]) < 8 ? 2 : 0;
-  const std::string_view digits = text.substr(2, 4);
-  const bool is_good =
-      digits.size() == 4 && digits.find_first_not_of(hexadecimal) == std::string_view::npos;
-  return is_good ? 6 : 0;
-}
-
-// Whether the numbers and escapes of TEXT are those of JSON, whatever they mean.
-bool has_good_tokens(std::string_view text) {
-  bool in_text = false;
-  for (std::size_t at = 0; at < text.size();) {
-    const char c = text[at];
-    std::size_t length = 1;
-    if (in_text && c == '\\') {
-      length = escape_length(text.substr(at));
-    } else if (c == '"') {
-      in_text = !in_text;
-    } else if (!in_text && (c == '-' || (c >= '0' && c <= '9'))) {
-      length = number_length(text.substr(at));
-    }
-    if (length == 0) return false;
-    at += length;
-  }
-  return true;
 }
 
 DatagramLoss fault_of(simdjson::error_code error, std::string_view text) {
@@ -128,11 +80,11 @@ DatagramLoss fault_of(simdjson::error_code error, std::string_view text) {
       return DatagramLoss::too_deep;
     case simdjson::NUMBER_ERROR:
       // RFC 8259, 6, sets no limit to a number, but no key has a meaning for one as large.
-      if (has_good_tokens(text)) return DatagramLoss::unknown_value;
+      if (is_json(text)) return DatagramLoss::unknown_value;
       return DatagramLoss::not_json;
     case simdjson::STRING_ERROR:
       // Half a surrogate pair is JSON, and no text (RFC 8259, 8.2; RFC 7493, 2.1).
-      return has_good_tokens(text) ? DatagramLoss::not_utf8 : DatagramLoss::not_json;
+      return is_json(text) ? DatagramLoss::not_utf8 : DatagramLoss::not_json;
     default:
       // simdjson looks first whether the last bracket closes something.
       return opens_too_many(text) ? DatagramLoss::too_deep : DatagramLoss::not_json;

@@ -166,7 +166,8 @@ TEST(TlsrptDatagram, ANumberThatNothingHoldsHasNoMeaning) {
   }
   bad(with_policies(R"({"policy-type":9,"f":0,"newer":-1.5e+4000})"), DatagramLoss::unknown_value);
   for (const std::string_view number :
-       {"01", "-", "1.", "1.e5", "1e", "1e+", "99999999999999999999e", "099999999999999999999"}) {
+       {"01", "-", "1.", "1.e5", "1e", "1e+", "99999999999999999999e", "099999999999999999999",
+        "0x1", "1x", "1 2", "99999999999999999999 x", "99999999999999999999, tru"}) {
     bad(with_policies(R"({"policy-type":9,"f":)" + std::string(number) + "}"),
         DatagramLoss::not_json);
   }
@@ -200,6 +201,13 @@ TEST(TlsrptDatagram, DepthIsBounded) {
   bad(std::string(30'000, '[') + std::string(30'000, ']'), DatagramLoss::too_deep);
   bad(R"({"d":"a.example","x":)" + std::string(20, '[') + std::string(20, ']') + "}",
       DatagramLoss::too_deep);
+}
+
+TEST(TlsrptDatagram, APairOfBracketsThatHoldsNothingIsNotCounted) {
+  bad(std::string(12, '[') + std::string(12, ']'), DatagramLoss::wrong_type);
+  bad(std::string(12, '[') + " \n" + std::string(11, ']'), DatagramLoss::not_json);
+  bad(std::string(12, '[') + "1" + std::string(12, ']'), DatagramLoss::too_deep);
+  bad(std::string(13, '[') + std::string(13, ']'), DatagramLoss::too_deep);
 }
 
 // It never comes to its end: what is wrong first is told.
