@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <system_error>
 #include <utility>
 
 #include "policy/text.h"
@@ -213,6 +215,16 @@ Result<SqliteDatabase> SqliteDatabase::open(const std::string& path, int flags) 
   if (handle == nullptr) return sqlite_error(SQLITE_NOMEM, "out of memory");
   if (code != SQLITE_OK) return error_of(handle, code);
   return database;
+}
+
+Status SqliteDatabase::still_there() {
+  if (!has_moved()) return Unit{};
+  struct stat seen {};
+  if (::stat(path().c_str(), &seen) != 0 && errno != ENOENT && errno != ENOTDIR) {
+    const int problem = errno;
+    return Error(Errc::io, path() + ": " + std::generic_category().message(problem));
+  }
+  return Error(Errc::not_found, "the store's file was removed or replaced");
 }
 
 bool SqliteDatabase::has_moved() {

@@ -125,9 +125,10 @@ class SqliteDatabase {
   void hurry_on(const std::atomic<bool>& hurry);
   // Calls WAITING, which does not throw, again and again while it waits for a lock.
   void tell_waiting(std::function<void()> waiting);
-  // Whether the file, or its write-ahead log, is no longer where it was opened: SQLite would go on
-  // in a deleted one, which nobody else sees. The database is of no use then, and is to be closed.
-  bool has_moved();
+  // Errc::not_found: the file, or its write-ahead log, is no longer where it was opened: SQLite
+  // would go on in a deleted one, which nobody else sees. The database is of no use then, and is to
+  // be closed. Errc::io: that cannot be told, such as behind a folder that was closed to us.
+  policy::Status still_there();
   // Forgets the pages that were read where somebody has written into the file since the last call.
   // In WAL mode SQLite would believe in them for as long as nobody writes by it, however damaged,
   // or mended, the file is. REQUIRES: no transaction.
@@ -166,6 +167,7 @@ class SqliteDatabase {
     void operator()(sqlite3* database) const noexcept { sqlite3_close_v2(database); }
   };
   explicit SqliteDatabase(sqlite3* handle) : handle_(handle) {}
+  bool has_moved();
 
   // How long another connection's lock is waited for. SQLite asks it again and again.
   struct Patience {

@@ -56,11 +56,7 @@ Result<std::optional<CollectorState>> SqliteStore::collector_state(std::string_v
   return std::optional(std::move(state));
 }
 
-Status SqliteStore::still_there() {
-  if (database_.has_moved())
-    return Error(Errc::not_found, "the store's file was removed or replaced");
-  return Unit{};
-}
+Status SqliteStore::still_there() { return database_.still_there(); }
 
 Status SqliteStore::commit(const Batch& batch) {
   if (Status there = still_there(); !there.ok()) return there;

@@ -8,6 +8,7 @@
 
 #include "reporter/datagram_queue.h"
 #include "tests/milter/datagram/datagram_sender.h"
+#include "tests/support/as_nobody.h"
 #include "tests/support/temp_dir.h"
 
 namespace tlsrpt::milter {
@@ -84,22 +85,6 @@ TEST_F(TlsrptSocketTest, OneThatWasHandedOverKeepsItsName) {
   EXPECT_TRUE(std::filesystem::exists(path()));
 }
 
-// While it lives, root is nobody: root may do everything.
-class AsNobody {
- public:
-  AsNobody() : was_(::geteuid()) {
-    if (was_ == 0 && ::seteuid(65534) != 0) std::abort();
-  }
-  ~AsNobody() {
-    if (was_ == 0 && ::seteuid(0) != 0) std::abort();
-  }
-  AsNobody(const AsNobody&) = delete;
-  AsNobody& operator=(const AsNobody&) = delete;
-
- private:
-  uid_t was_;
-};
-
 class TlsrptSocketObstacleTest : public TlsrptSocketTest {
  protected:
   // Others may pass.
@@ -131,7 +116,7 @@ TEST_F(TlsrptSocketObstacleTest, AFolderThatIsAbsentOrClosed) {
   options_.path = folder + "/t.sock";
   for (const auto mode : {0U, 0555U}) {
     ASSERT_EQ(::chmod(folder.c_str(), mode), 0);
-    const AsNobody nobody;
+    const testing_support::AsNobody nobody;
     EXPECT_EQ(obstacle(), SocketObstacle::closed_folder) << mode;
   }
 }
@@ -139,7 +124,7 @@ TEST_F(TlsrptSocketObstacleTest, AFolderThatIsAbsentOrClosed) {
 TEST_F(TlsrptSocketObstacleTest, ASocketThatMayNotBeAsked) {
   const auto holder = TlsrptSocket::make({path(), "", 0, 0});
   ASSERT_EQ(::chmod(folder_.path().c_str(), 0777), 0);
-  const AsNobody nobody;
+  const testing_support::AsNobody nobody;
   // Only root can be denied its own by becoming somebody else.
   if (::getuid() == 0) {
     EXPECT_EQ(obstacle(), SocketObstacle::hidden);
@@ -151,7 +136,7 @@ TEST_F(TlsrptSocketObstacleTest, AGroupThatIsAbsentOrNotOurs) {
   EXPECT_EQ(obstacle(), SocketObstacle::no_group);
   ASSERT_EQ(::chmod(folder_.path().c_str(), 0777), 0);
   options_.group = "daemon";
-  const AsNobody nobody;
+  const testing_support::AsNobody nobody;
   EXPECT_EQ(obstacle(), SocketObstacle::group);
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "tests/milter/log_world.h"
+#include "tests/support/as_nobody.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temp_dir.h"
 
@@ -402,29 +403,13 @@ TEST_F(LogFollowerTest, WhatIsNoPlainFileIsAClearErrorAndNeverBlocks) {
   EXPECT_EQ(fifo.error().message(), log + ": is a FIFO, only a plain file can be read as a log");
 }
 
-// While it lives, root is nobody: root may read everything.
-class AsNobody {
- public:
-  AsNobody() : was_(::geteuid()) {
-    if (was_ == 0 && ::seteuid(65534) != 0) std::abort();
-  }
-  ~AsNobody() {
-    if (was_ == 0 && ::seteuid(0) != 0) std::abort();
-  }
-  AsNobody(const AsNobody&) = delete;
-  AsNobody& operator=(const AsNobody&) = delete;
-
- private:
-  uid_t was_;
-};
-
 TEST_F(LogFollowerTest, UnreadableLogIsAClearErrorAndCanBeReadLater) {
   append_to(log, line(1, 0));
   fs::permissions(dir.path(), fs::perms(0755));
   fs::permissions(log, fs::perms::none);
   const auto follower = follow();
   {
-    const AsNobody nobody;
+    const testing_support::AsNobody nobody;
     const auto block = follower->next();
     ASSERT_FALSE(block.ok());
     EXPECT_EQ(block.error().code(), Errc::io);

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 
 #include "policy/text.h"
 #include "reporter/store/sqlite_open.h"
+#include "tests/support/as_nobody.h"
 #include "tests/support/claim_due.h"
 #include "tests/support/damaged_store.h"
 #include "tests/support/pipe_pair.h"
@@ -341,6 +343,26 @@ TEST(SqliteStore, RemembersABoundedNumberOfHandshakes) {
   EXPECT_TRUE((*full)->last_handshake("last", "192.0.2.1")->has_value());
   EXPECT_FALSE((*full)->last_handshake("too-many", "192.0.2.1")->has_value());
   EXPECT_EQ(*(*full)->last_handshake("known", "192.0.2.1"), day("2026-11-22"));
+}
+
+TEST(SqliteStore, AFolderThatIsClosedForAWhileIsNoStoreThatWasRemoved) {
+  const testing_support::TempDir folder;
+  ASSERT_EQ(::chmod(folder.path().c_str(), 0755), 0);
+  std::filesystem::create_directory(folder.file("closed"));
+  const auto store =
+      open_store("sqlite:" + folder.file("closed/store"), StoreAccess::collector, {});
+  ASSERT_TRUE((*store)->commit(batch_of({})).ok());
+  ASSERT_EQ(::chmod(folder.file("closed").c_str(), 0), 0);
+  {
+    const testing_support::AsNobody nobody;
+    const auto status = (*store)->commit(batch_of({}));
+    EXPECT_EQ(status.error().code(), Errc::io);
+    EXPECT_EQ(message_of(status), folder.file("closed/store") + ": Permission denied");
+  }
+  ASSERT_EQ(::chmod(folder.file("closed").c_str(), 0700), 0);
+  EXPECT_EQ(message_of((*store)->commit(batch_of({}))), "ok");
+  std::filesystem::remove(folder.file("closed/store"));
+  EXPECT_EQ((*store)->commit(batch_of({})).error().code(), Errc::not_found);
 }
 
 TEST(SqliteStore, DamageOutsideTheFactsIsNamedToo) {
