@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "policy/cut_text.h"
+#include "policy/domain_name.h"
+#include "policy/ip_address.h"
 #include "policy/text.h"
 
 namespace tlsrpt::milter {
@@ -19,12 +21,31 @@ constexpr std::size_t max_reason_length = 200;
 constexpr std::size_t max_host_length = 255;
 constexpr std::size_t max_address_length = 64;
 
-// TEXT, none where it cannot be the name of a host: what is left of such a one is another name.
-std::string_view host_name(std::string_view text) {
-  return text.size() <= max_host_length && policy::is_printable(text) ? text : std::string_view();
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+bool is_name_character(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.' ||
+         c == '_';
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+// The address literals of RFC 5321, 4.1.3.
+bool is_address_literal(std::string_view text) {
+  return text.starts_with('[') && text.ends_with(']') && text.find('%') == std::string_view::npos &&
+         policy::IpAddress::parse(text.substr(1, text.size() - 2)).has_value();
+}
+
+// TEXT, with A-labels where it is beyond ASCII; none where it cannot be the name of a host: what is
+// left of such a one is another name. RFC 1123, 2.1, and the underscore that some hosts have.
+std::string host_name(std::string_view text) {
+  if (!policy::is_ascii(text)) {
+    const auto folded = policy::DomainName::parse(text);
+    return folded ? folded->text() : std::string();
+  }
+  const bool is_good =
+      text.size() <= max_host_length &&
+      (std::all_of(text.begin(), text.end(), is_name_character) || is_address_literal(text));
+  return std::string(is_good ? text : std::string_view());
+}
 
 void append_text(std::string& key, std::string_view text) {
   key.append(std::to_string(text.size())).append(1, ':').append(text);
@@ -62,7 +83,7 @@ DatagramSession session_of(const DatagramPolicy& policy) {
 
 }  // namespace
 
-std::string_view helo_host(std::string_view reply) {
+std::string helo_host(std::string_view reply) {
   if (reply.size() >= 4 && std::all_of(reply.begin(), reply.begin() + 3, is_digit) &&
       (reply[3] == '-' || reply[3] == ' '))
     reply.remove_prefix(4);

@@ -2,7 +2,8 @@
 //
 // Codes, policy strings and patterns are passed on as Postfix gave them, in their order. What is
 // done to them: the domain is folded to lower-case A-labels, `policy-domain` is filled from `d`
-// where it is absent (Postfix before 3.10.5), and of the reply to EHLO only the host name stays.
+// where it is absent (Postfix before 3.10.5), of the reply to EHLO only the host name stays, and
+// hosts that cannot be names are left out.
 #pragma once
 
 #include <cstddef>
@@ -79,8 +80,8 @@ class DatagramFactReader {
   std::uint64_t last_number_ = 0;
 };
 
-// The host name in a reply to EHLO: of its first line, what follows the code; empty where that
-// cannot be a name.
-std::string_view helo_host(std::string_view reply);
+// The host name in a reply to EHLO: of its first line, what follows the code, be it an address
+// literal; empty where that cannot be a name.
+std::string helo_host(std::string_view reply);
 
 }  // namespace tlsrpt::milter

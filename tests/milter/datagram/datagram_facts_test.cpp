@@ -64,6 +64,16 @@ TEST_F(DatagramFactsTest, HostNameOfTheReply) {
   EXPECT_EQ(helo_host(""), "");
   EXPECT_EQ(helo_host("250 a\x1b[31m.example"), "");
   EXPECT_EQ(helo_host("250 " + std::string(300, 'x')), "");
+  EXPECT_EQ(helo_host("250 [192.0.2.1] at your service"), "[192.0.2.1]");
+  EXPECT_EQ(helo_host("250 [IPv6:2001:db8::1]"), "[IPv6:2001:db8::1]");
+  EXPECT_EQ(helo_host("250 MX_5.a.example."), "MX_5.a.example.");
+  EXPECT_EQ(helo_host("250 b\xc3\xbc"
+                      "cher.example"),
+            "xn--bcher-kva.example");
+  for (const char* none :
+       {"mx5.helo.example,oops", "250 <a.example>", "250 [", "250 []", "250 [192.0.2.1",
+        "250 [a.example]", "250 [fe80::1%a,b]", "250 a/b", "250 \xc3\xbc,b", "250 \xff.example"})
+    EXPECT_EQ(helo_host(none), "") << none;
 }
 
 TEST_F(DatagramFactsTest, ALongReasonIsCutWhereACharacterEnds) {
@@ -80,7 +90,8 @@ TEST_F(DatagramFactsTest, ALongReasonIsCutWhereACharacterEnds) {
 }
 
 TEST_F(DatagramFactsTest, WhatCannotBeTheNameOfAHostIsNoName) {
-  for (const std::string name : {"mx.a.example\\nevil.example", "mx\\u0000", "\\u202emx"}) {
+  for (const std::string name : {"mx.a.example\\nevil.example", "mx\\u0000", "\\u202emx",
+                                 "bad name", "mx,b", "mx:25", "b\\u00fccher example"}) {
     const auto facts = read(R"({"d":"a.example","policies":[{"policy-type":9,"f":1,)"
                             R"("failure-details":[{"c":205,"n":")" +
                             name + R"("}]}]})");
