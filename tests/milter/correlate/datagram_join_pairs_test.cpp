@@ -493,7 +493,9 @@ TEST(DatagramJoinPairs, ALogThatStandsStillFromTheFirstOn) {
     JoinWorld world;
     for (int now = 0; now < all; ++now) {
       world.datagram(now, 7 + now % 4, success_datagram("a.example")).end(now);
-      if (restarts && now == 300) ASSERT_TRUE(world.restart(now));
+      if (restarts && now == 300) {
+        ASSERT_TRUE(world.restart(now));
+      }
     }
     for (int late = 0; late < all; ++late) log_session(world, all + late / 60, 7 + late % 4);
     EXPECT_EQ(by_source(world.end(3 * hour)), (Sources{{"both", all}}));
