@@ -65,14 +65,13 @@ class Tally final : public SessionSink {
     policy::UtcSeconds first{};
     policy::UtcSeconds last{};
   };
-
-  std::size_t row_for(const Session& session);
   // Distinct facts, by what tells them apart.
   struct Rows {
     std::unordered_map<std::string, std::size_t, policy::TextHash, std::equal_to<>> by_key;
     std::vector<policy::Fact> facts;
   };
 
+  std::size_t row_for(const Session& session);
   std::size_t find_row(const Session& session, Rows& rows);
   policy::Fact make_row(const Session& session, std::string_view reason);
   std::string_view plaintext_reason(const Session& session);

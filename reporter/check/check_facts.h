@@ -112,9 +112,10 @@ struct CheckFacts {
   unsigned max_queued_datagrams = 0;           // net.unix.max_dgram_qlen; 0: not known.
   std::vector<std::string> missing_datagrams;  // What a collector says of those that do not come.
   std::vector<SocketTrouble> socket_troubles;
-  bool has_datagram_listener = false;        // Somebody has that socket, be it ours.
-  std::vector<std::string> datagrams_apart;  // Likewise, of those that do not find their lines.
-  LostDatagrams overruns;                    // Of that queue.
+  bool has_datagram_listener = false;  // Somebody has that socket, be it ours.
+  // What a collector says of datagrams that do not find their lines.
+  std::vector<std::string> datagrams_apart;
+  LostDatagrams overruns;  // Of that queue.
 
   bool is_clock_unsynchronised = false;
 };

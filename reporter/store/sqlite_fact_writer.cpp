@@ -46,13 +46,6 @@ int bind_key(SqliteStatement& statement, const std::array<std::int64_t, 15>& key
   return index;
 }
 
-void bind_row(SqliteStatement& statement, const std::array<std::int64_t, 15>& key,
-              const Fact& fact) {
-  int index = bind_key(statement, key);
-  statement.bind(++index, static_cast<std::int64_t>(fact.sessions));
-  statement.bind(++index, static_cast<std::int64_t>(fact.messages));
-}
-
 bool is_usable(const std::string& domain) {
   return !domain.empty() && domain.size() <= SqliteTexts::max_text && policy::is_utf8(domain);
 }
@@ -329,21 +322,27 @@ Result<bool> SqliteFactWriter::update(const Fact& fact) {
   Result<std::optional<Key>> key = find_key(fact);
   if (!key.ok()) return std::move(key).error();
   if (!*key) return false;
-  Result<SqliteUse> statement = database_.use(sql::add_to_fact);
-  if (!statement.ok()) return std::move(statement).error();
-  bind_row(**statement, **key, fact);
-  Status done = (*statement)->run();
+  Status done = write_row(sql::add_to_fact, **key, static_cast<std::int64_t>(fact.sessions),
+                          static_cast<std::int64_t>(fact.messages));
   if (!done.ok()) return std::move(done).error();
   return database_.changes() > 0;
+}
+
+Status SqliteFactWriter::write_row(std::string_view statement, const Key& key,
+                                   std::int64_t sessions, std::int64_t messages) {
+  Result<SqliteUse> write = database_.use(statement);
+  if (!write.ok()) return std::move(write).error();
+  int index = bind_key(**write, key);
+  (*write)->bind(++index, sessions);
+  (*write)->bind(++index, messages);
+  return (*write)->run();
 }
 
 Status SqliteFactWriter::insert(const Fact& fact, DomainDay& entry) {
   Result<Key> key = intern_key(fact);
   if (!key.ok()) return std::move(key).error();
-  Result<SqliteUse> statement = database_.use(sql::add_fact);
-  if (!statement.ok()) return std::move(statement).error();
-  bind_row(**statement, *key, fact);
-  Status done = (*statement)->run();
+  Status done = write_row(sql::add_fact, *key, static_cast<std::int64_t>(fact.sessions),
+                          static_cast<std::int64_t>(fact.messages));
   if (!done.ok()) return done;
   *entry.rows += 1;
   const std::int64_t policy = (*key)[policy_column];
@@ -390,25 +389,25 @@ Result<bool> SqliteFactWriter::take_from_row(Fact& fact) {
   if (!key.ok()) return key.error();
   if (!*key) return false;
   std::uint64_t sessions = 0;
+  std::uint64_t messages = 0;
   {
-    Result<SqliteUse> query = database_.use(sql::sessions_of_fact);
+    Result<SqliteUse> query = database_.use(sql::counts_of_fact);
     if (!query.ok()) return std::move(query).error();
     bind_key(**query, **key);
     const Result<bool> found = (*query)->step();
     if (!found.ok()) return found.error();
     if (!*found) return false;
     SqliteRow row(**query);
-    sessions = static_cast<std::uint64_t>(row.integer("sessions", 0));
+    sessions = std::min(fact.sessions, static_cast<std::uint64_t>(row.integer("sessions", 0)));
+    messages = std::min(fact.messages, static_cast<std::uint64_t>(row.integer("messages", 0)));
     Status good = row.check("facts of " + fact.domain);
     if (!good.ok()) return std::move(good).error();
   }
-  Result<SqliteUse> statement = database_.use(sql::take_from_fact);
-  if (!statement.ok()) return std::move(statement).error();
-  bind_row(**statement, **key, fact);
-  Status done = (*statement)->run();
+  Status done = write_row(sql::add_to_fact, **key, -static_cast<std::int64_t>(sessions),
+                          -static_cast<std::int64_t>(messages));
   if (!done.ok()) return std::move(done).error();
-  fact.sessions -= std::min(fact.sessions, sessions);
-  fact.messages = 0;
+  fact.sessions -= sessions;
+  fact.messages -= messages;
   return fact.sessions == 0;
 }
 

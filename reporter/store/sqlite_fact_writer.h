@@ -93,6 +93,9 @@ class SqliteFactWriter {
   policy::Result<Key> intern_key(const policy::Fact& fact);
   // Whether there was a row to add FACT's counts to.
   policy::Result<bool> update(const policy::Fact& fact);
+  // STATEMENT adds to the row of KEY, or makes it.
+  policy::Status write_row(std::string_view statement, const Key& key, std::int64_t sessions,
+                           std::int64_t messages);
   // Takes what FACT's row has of its counts from both; whether nothing is left in FACT.
   policy::Result<bool> take_from_row(policy::Fact& fact);
   policy::Status forget_empty_rows(const DomainDayKey& key);

@@ -23,13 +23,8 @@ inline constexpr std::string_view add_to_fact =
     "WHERE day = ?1 AND domain = ?2 AND revision = ?3 AND mx_host = ?4 AND mx_ip = ?5 "
     "AND outcome = ?6 AND helo = ?7 AND policy = ?8 AND service = ?9 AND relay = ?10 "
     "AND sending_ip = ?11 AND source = ?12 AND reason = ?13 AND epoch = ?14 AND minute = ?15";
-inline constexpr std::string_view sessions_of_fact =
-    "SELECT sessions FROM fact "
-    "WHERE day = ?1 AND domain = ?2 AND revision = ?3 AND mx_host = ?4 AND mx_ip = ?5 "
-    "AND outcome = ?6 AND helo = ?7 AND policy = ?8 AND service = ?9 AND relay = ?10 "
-    "AND sending_ip = ?11 AND source = ?12 AND reason = ?13 AND epoch = ?14 AND minute = ?15";
-inline constexpr std::string_view take_from_fact =
-    "UPDATE fact SET sessions = max(sessions - ?16, 0), messages = max(messages - ?17, 0) "
+inline constexpr std::string_view counts_of_fact =
+    "SELECT sessions, messages FROM fact "
     "WHERE day = ?1 AND domain = ?2 AND revision = ?3 AND mx_host = ?4 AND mx_ip = ?5 "
     "AND outcome = ?6 AND helo = ?7 AND policy = ?8 AND service = ?9 AND relay = ?10 "
     "AND sending_ip = ?11 AND source = ?12 AND reason = ?13 AND epoch = ?14 AND minute = ?15";
